@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Walking the lazy topology: step by step under locks, or without any rwsem
+ *
+ * anon_vma_lazy.c says what is walked, and why nothing is missed.
+ */
+#include <linux/xarray.h>
+#include "anon_vma_lazy_internal.h"
+
+enum lazy_walk_stage {
+	LAZY_WALK_START,
+	LAZY_WALK_TREE,		/* walk->mm's VMA tree, from walk->next_address */
+	LAZY_WALK_CHAIN,	/* displaced VMAs of walk->at */
+	LAZY_WALK_DETACHED,	/* walk->batch, from walk->next_address */
+	LAZY_WALK_STEP,		/* to the next anon_vma */
+	LAZY_WALK_DONE,
+};
+
+/* The addresses of the wanted range, if it were in place: *start .. *last. */
+static bool lazy_walk_range(const struct anon_vma_walk *walk, unsigned long *start,
+			    unsigned long *last)
+{
+	const pgoff_t max = ULONG_MAX >> PAGE_SHIFT;
+
+	if (walk->by_address) {
+		*start = *last = walk->wanted;
+		return true;
+	}
+	/* An offset that is no page number belongs to a displaced VMA. */
+	if (walk->first > max)
+		return false;
+	*start = walk->first << PAGE_SHIFT;
+	*last = (min(walk->last, max) << PAGE_SHIFT) | ~PAGE_MASK;
+	return true;
+}
+
+/*
+ * The next VMA of @tree in the wanted range, from walk->next_address on and below
+ * @limit, that belongs to this walk. Everything is checked before the RCU lock is
+ * dropped. After that the rwsem keeps the VMA, as one with a word of this
+ * anon_vma leaves the tree, and the detached list, under the write lock only.
+ */
+static struct vm_area_struct *lazy_walk_lookup(struct anon_vma_walk *walk,
+					       struct maple_tree *tree,
+					       const struct mm_struct *mm,
+					       unsigned long limit)
+{
+	bool detached = walk->stage == LAZY_WALK_DETACHED;
+	struct vm_area_struct *vma, *found = NULL;
+	unsigned long start, last;
+
+	if (!lazy_walk_range(walk, &start, &last))
+		return NULL;
+	start = max(start, walk->next_address);
+	if (start > last || start >= limit)
+		return NULL;
+	last = min(last, limit - 1);
+
+	MA_STATE(mas, tree, start, start);
+
+	rcu_read_lock();
+	mas_for_each(&mas, vma, last) {
+		anon_vma_tree_t word;
+
+		/* A slot that fork reserved, or one of the parent's VMAs. */
+		if (xa_is_zero(vma) || (mm && vma->vm_mm != mm))
+			continue;
+		word = READ_ONCE(vma->anon_vma);
+		if (anon_vma_tree_anon_vma(word) != walk->at)
+			continue;
+		if (walk->by_address ? anon_vma_tree_detached(word) == detached :
+		    detached ? anon_vma_tree_detached_in_place(word) :
+			       anon_vma_tree_in_place(word)) {
+			found = vma;
+			walk->next_address = mas.last + 1;
+			walk->address = max(start, READ_ONCE(vma->vm_start));
+			break;
+		}
+	}
+	rcu_read_unlock();
+	return found;
+}
+
+static struct vm_area_struct *lazy_walk_chain(struct anon_vma_walk *walk)
+{
+	struct vm_area_struct *vma;
+
+	if (!walk->avc)
+		walk->avc = lazy_chain_tree_iter_first(&walk->at->rb_root, walk->first, walk->last);
+	else
+		walk->avc = lazy_chain_tree_iter_next(walk->avc, walk->first, walk->last);
+	if (!walk->avc)
+		return NULL;
+	vma = walk->avc->vma;
+	walk->address = vma_range_address(vma, lazy_chain_start(walk->avc),
+					  walk->first, walk->last);
+	return vma;
+}
+
+/* The next child of the same parent that is still alive, pinned. tree_lock held. */
+static struct lazy_anon_vma *lazy_pin_from(struct list_head *head, struct list_head *pos)
+{
+	struct lazy_anon_vma *lazy;
+
+	for (; pos != head; pos = pos->next) {
+		lazy = list_entry(pos, struct lazy_anon_vma, sibling);
+		/* One with a zero count is about to unlink itself. */
+		if (atomic_inc_not_zero(&lazy->anon_vma.refcount))
+			return lazy;
+	}
+	return NULL;
+}
+
+/*
+ * The successor of @lazy in the pre-order of @start's subtree, pinned. @lazy is
+ * pinned too, and so linked; its ancestors live by their children's references.
+ */
+static struct lazy_anon_vma *lazy_next(struct lazy_anon_vma *start, struct lazy_anon_vma *lazy)
+{
+	struct lazy_anon_vma *next;
+
+	/*
+	 * A leaf that is its own subtree, the usual case, needs no lock. Order
+	 * the look at the list after those at the page tables: a child whose PTEs
+	 * were copied before we looked was linked before that. Pairs with the
+	 * PTE lock, or for entries that were cleared since and skipped without
+	 * taking it, with the unlock of tree_lock in lazy_anon_vma_fork_mm().
+	 */
+	smp_rmb();
+	if (lazy == start && list_empty(&lazy->children))
+		return NULL;
+
+	spin_lock(&start->top->tree_lock);
+	next = lazy_pin_from(&lazy->children, lazy->children.next);
+	while (!next && lazy != start) {
+		next = lazy_pin_from(&lazy->parent->children, lazy->sibling.next);
+		lazy = lazy->parent;
+	}
+	spin_unlock(&start->top->tree_lock);
+	return next;
+}
+
+static void lazy_walk_enter(struct anon_vma_walk *walk, struct anon_vma *anon_vma)
+{
+	struct lazy_anon_vma *lazy = to_lazy(anon_vma);
+
+	walk->at = anon_vma;
+	walk->mm = list_first_entry_or_null(&lazy->mms, struct mm_struct, anon_vma_node);
+	walk->avc = NULL;
+	walk->batch = NULL;
+	walk->next_address = 0;
+	walk->stage = walk->mm ? LAZY_WALK_TREE : LAZY_WALK_CHAIN;
+}
+
+/* Leave walk->at, if it is not the owner. */
+static void lazy_walk_leave(struct anon_vma_walk *walk)
+{
+	if (walk->at == walk->owner)
+		return;
+	anon_vma_unlock_read(walk->at);
+	put_anon_vma(walk->at);
+}
+
+static bool lazy_walk_step(struct anon_vma_walk *walk)
+{
+	struct lazy_anon_vma *next = lazy_next(to_lazy(walk->owner), to_lazy(walk->at));
+
+	lazy_walk_leave(walk);
+	walk->at = walk->owner;
+	if (!next)
+		return false;
+	if (walk->try_lock) {
+		if (!anon_vma_trylock_read(&next->anon_vma)) {
+			put_anon_vma(&next->anon_vma);
+			walk->contended = true;
+			return false;
+		}
+	} else {
+		/* The owner is held: ancestor before descendant. */
+		down_read_nested(&next->anon_vma.rwsem, SINGLE_DEPTH_NESTING);
+	}
+	lazy_walk_enter(walk, &next->anon_vma);
+	return true;
+}
+
+static struct anon_vma_detached *lazy_next_batch(struct anon_vma_walk *walk)
+{
+	struct lazy_anon_vma *lazy = to_lazy(walk->at);
+	struct list_head *pos = walk->batch ? walk->batch->node.next : lazy->detached.next;
+
+	walk->next_address = 0;
+	return pos == &lazy->detached ? NULL : list_entry(pos, struct anon_vma_detached, node);
+}
+
+/**
+ * lazy_anon_vma_walk_next - step of the lazy topology
+ * @walk: the walk
+ *
+ * The owner's own mms come first, as most pages are mapped there and nowhere
+ * else, and a walk that knows the number of mappings ends there.
+ *
+ * Context: may sleep; the owner is locked.
+ */
+struct vm_area_struct *lazy_anon_vma_walk_next(struct anon_vma_walk *walk)
+{
+	struct vm_area_struct *vma;
+
+	for (;;) {
+		switch ((enum lazy_walk_stage)walk->stage) {
+		case LAZY_WALK_START:
+			/*
+			 * The pin keeps the owner while descendants are dropped.
+			 * A count of zero: no mm left below, just this lock.
+			 */
+			if (!atomic_inc_not_zero(&walk->owner->refcount)) {
+				walk->stage = LAZY_WALK_DONE;
+				break;
+			}
+			lazy_walk_enter(walk, walk->owner);
+			break;
+		case LAZY_WALK_TREE:
+			vma = lazy_walk_lookup(walk, &walk->mm->mm_mt, walk->mm,
+					       walk->mm->anon_vma_limit);
+			if (vma)
+				return vma;
+			walk->next_address = 0;
+			if (list_is_last(&walk->mm->anon_vma_node, &to_lazy(walk->at)->mms))
+				walk->stage = LAZY_WALK_CHAIN;
+			else
+				walk->mm = list_next_entry(walk->mm, anon_vma_node);
+			break;
+		case LAZY_WALK_CHAIN:
+			/* An address is found in the trees, displaced or not. */
+			vma = walk->by_address ? NULL : lazy_walk_chain(walk);
+			if (vma)
+				return vma;
+			walk->stage = LAZY_WALK_DETACHED;
+			walk->batch = lazy_next_batch(walk);
+			break;
+		case LAZY_WALK_DETACHED:
+			if (!walk->batch) {
+				walk->stage = LAZY_WALK_STEP;
+				break;
+			}
+			walk->next_address = max(walk->next_address, walk->batch->start);
+			vma = lazy_walk_lookup(walk, walk->batch->vmas, NULL, walk->batch->end);
+			if (vma)
+				return vma;
+			walk->batch = lazy_next_batch(walk);
+			break;
+		case LAZY_WALK_STEP:
+			if (!lazy_walk_step(walk))
+				walk->stage = LAZY_WALK_DONE;
+			break;
+		case LAZY_WALK_DONE:
+			return NULL;
+		}
+	}
+}
+
+/* Lets go of all but the pin on the owner, which anon_vma_walk_end() drops. */
+void lazy_anon_vma_walk_end(struct anon_vma_walk *walk)
+{
+	if (!walk->at)
+		return;
+	lazy_walk_leave(walk);
+	walk->at = walk->owner;
+}
+
+#ifdef CONFIG_ANON_VMA_LOCKLESS
+
+/* How often a lockless walk starts over before it takes the locks. */
+#define LAZY_LOCKLESS_TRIES	3
+
+/* One try. Returns false when what it saw may be wrong. */
+static bool lazy_walk_lockless_once(struct folio *folio, struct lazy_anon_vma *owner,
+				    void *mapping, struct mm_struct *mm,
+				    struct rmap_walk_control *rwc, unsigned int seq)
+{
+	pgoff_t first = folio_pgoff(folio);
+	struct anon_vma_walk walk;
+	struct vm_area_struct *vma;
+
+	anon_vma_walk_begin(&walk, &owner->anon_vma, first, first + folio_nr_pages(folio) - 1);
+	walk.stage = LAZY_WALK_TREE;
+	walk.at = &owner->anon_vma;
+	while ((vma = lazy_walk_lookup(&walk, &mm->mm_mt, mm, ULONG_MAX))) {
+		if (rmap_walk_skips(folio, vma) ||
+		    (rwc->invalid_vma && rwc->invalid_vma(vma, rwc->arg)))
+			continue;
+		if (!rwc->rmap_one(folio, vma, walk.address, rwc->arg))
+			break;
+		if (rwc->done && rwc->done(folio))
+			break;
+	}
+	/*
+	 * A child may have been linked, and given the page, while we looked, and
+	 * the page then taken from here: read_seqcount_retry()'s barrier orders
+	 * this after the look at the page tables, as in lazy_next(). A folio whose
+	 * word has changed was moved, or freed, and may be numbered anew.
+	 */
+	return !read_seqcount_retry(&owner->adjust, seq) && list_empty(&owner->children) &&
+		READ_ONCE(folio->mapping) == mapping && folio_pgoff(folio) == first;
+}
+
+/**
+ * lazy_rmap_walk_lockless - walk an owner that has one mm, without any rwsem
+ * @folio: anonymous
+ * @rwc: ->restart is set: callbacks do not sleep, and may run again
+ *
+ * Nearly all owners serve one mm and have no children, no displaced VMAs and
+ * none detached (->sole_mm). Its VMA tree is then all there is to look at. What makes
+ * it stand still is not a lock but ->adjust: if it has not moved from before the
+ * lookup until after the last PTE was looked at, no VMA left, moved or changed
+ * its range meanwhile. "There is no VMA here" is a proof only together with that.
+ *
+ * Hosts that set CONFIG_ANON_VMA_LOCKLESS promise that all it may still be looking at
+ * is freed after a grace period: mm structs, VMAs, the nodes of VMA trees (which
+ * stay in RCU mode to the end, fork's copies included), page tables on every path
+ * that frees one, and the locks of page tables where those are allocated. A stale
+ * owner is type-stable memory whose ->adjust has moved, or which the folio does not
+ * name any more.
+ *
+ * Context: process context; does not sleep. Returns true when the walk is complete;
+ * false when the caller must walk with locks, after @rwc->restart has been called.
+ */
+bool lazy_rmap_walk_lockless(struct folio *folio, struct rmap_walk_control *rwc)
+{
+	struct anon_vma *anon_vma;
+	struct mm_struct *mm = NULL;
+	bool done = false;
+	int tries;
+
+	rcu_read_lock();
+	for (tries = 0; tries < LAZY_LOCKLESS_TRIES && !done; tries++) {
+		void *mapping = READ_ONCE(folio->mapping);
+		struct lazy_anon_vma *owner;
+		unsigned int seq;
+
+		if (((unsigned long)mapping & PAGE_MAPPING_FLAGS) != PAGE_MAPPING_ANON)
+			break;
+		anon_vma = mapping - PAGE_MAPPING_ANON;
+		if (!folio_mapped(folio) || !anon_vma_is_lazy(anon_vma))
+			break;
+		owner = to_lazy(anon_vma);
+		/* Odd: a mutator is at work, and may be for a while. */
+		seq = raw_read_seqcount(&owner->adjust);
+		if (seq & 1)
+			break;
+		/* What it points to lives for this RCU section; if stale, ->adjust tells. */
+		mm = READ_ONCE(owner->sole_mm);
+		if (!mm || !list_empty(&owner->children) || READ_ONCE(folio->mapping) != mapping)
+			break;
+		if (tries) {
+			count_anon_vma_event(mm, ANON_VMA_LOCKLESS_RETRY);
+			rwc->restart(rwc->arg);
+		}
+		done = lazy_walk_lockless_once(folio, owner, mapping, mm, rwc, seq);
+	}
+	if (mm)
+		count_anon_vma_event(mm, done ? ANON_VMA_LOCKLESS : ANON_VMA_LOCKLESS_FALLBACK);
+	rcu_read_unlock();
+	if (!done && tries)
+		rwc->restart(rwc->arg);
+	return done;
+}
+
+#endif /* CONFIG_ANON_VMA_LOCKLESS */
