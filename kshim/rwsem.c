@@ -8,8 +8,9 @@
  *
  *  - readers at the head wait for a writer only, and get the lock from it, all
  *    queued readers at once, in the step that releases it;
- *  - a writer at the head is told to try again when the lock is free. If another
- *    one was faster, it sets HANDOFF, and then gets the lock from its next owner;
+ *  - a writer at the head is told to try again when the lock is free, which keeps
+ *    the lock busy while it wakes up. Other writers may be faster MAX_OVERTAKEN
+ *    times; then it gets the lock from its owner, as readers do;
  *  - a waiter is told that it has the lock (GRANTED) after ->wait_lock was
  *    dropped, so that it may free the lock at once.
  */
@@ -27,10 +28,14 @@ enum {
 	GRANTED,	/* has the lock, and is out of the queue */
 };
 
+/* Each time costs the queue one hold of the lock, and saves a wait for a wake-up. */
+#define MAX_OVERTAKEN	16
+
 /* On the waiter's stack. */
 struct kshim_rwsem_waiter {
 	struct kshim_rwsem_waiter *next;
 	unsigned int state;
+	unsigned int overtaken;	/* writer at the head: how often it was to try again */
 	bool write;
 };
 
@@ -128,13 +133,17 @@ static void unlock_and_wake(struct rw_semaphore *sem, struct wakeups *wake)
  */
 static unsigned int next_writer(struct rw_semaphore *sem, struct wakeups *wake)
 {
-	if (READ_ONCE(sem->count) & KSHIM_RWSEM_HANDOFF) {
+	struct kshim_rwsem_waiter *head = sem->head;
+
+	if (head->overtaken++ >= MAX_OVERTAKEN) {
 		wake->granted = take_head(sem);
-		return KSHIM_RWSEM_WRITER - KSHIM_RWSEM_HANDOFF - no_waiters(sem);
+		return KSHIM_RWSEM_WRITER - no_waiters(sem);
 	}
-	/* It sleeps until it reads this; wait_lock orders the rest. */
-	WRITE_ONCE(sem->head->state, RETRY);
-	wake->retry = &sem->head->state;
+	if (READ_ONCE(head->state) == WAITING) {
+		/* It sleeps until it reads this; wait_lock orders the rest. */
+		WRITE_ONCE(head->state, RETRY);
+		wake->retry = &head->state;
+	}
 	return 0;
 }
 
@@ -194,11 +203,11 @@ void kshim_rwsem_write_slow(struct rw_semaphore *sem)
 	unsigned int c;
 	int i;
 
-	/* Here it may overtake the queue, unless the head has insisted. */
+	/* Here it may overtake the queue. */
 	for (i = 0; i < KSHIM_SPINS; i++) {
 		c = READ_ONCE(sem->count);
 		/* Acquire: as in kshim_rwsem_try_write(). */
-		if (!(c & (HELD | KSHIM_RWSEM_HANDOFF)) &&
+		if (!(c & HELD) &&
 		    __atomic_compare_exchange_n(&sem->count, &c, c | KSHIM_RWSEM_WRITER, false,
 						__ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			return;
@@ -244,7 +253,6 @@ void kshim_rwsem_write_slow(struct rw_semaphore *sem)
 			}
 		}
 		/* Overtaken. The owner's release, which needs wait_lock, sees this. */
-		__atomic_fetch_or(&sem->count, KSHIM_RWSEM_HANDOFF, __ATOMIC_RELAXED);
 		WRITE_ONCE(me.state, WAITING);
 	}
 }

@@ -11,7 +11,8 @@
  *    together, and those who come later queue behind the writers: no stream of
  *    writers can starve a reader.
  *  - A writer that is about to queue may take a free lock before the writer at
- *    the head, who is just being woken, but only once: then the head insists.
+ *    the head, who is just being woken, but only a few times: then the head is
+ *    given the lock.
  *  - Nothing touches the lock after its release: the next owner may free it.
  *
  * The slow paths are in kshim/rwsem.c.
@@ -25,8 +26,8 @@ struct kshim_rwsem_waiter;
 struct rw_semaphore {
 	/*
 	 * KSHIM_RWSEM_* bits, and KSHIM_RWSEM_READER times the readers. Taking
-	 * and releasing the lock are atomic changes of this word; WAITERS and
-	 * HANDOFF change under @wait_lock only.
+	 * and releasing the lock are atomic changes of this word; WAITERS changes
+	 * under @wait_lock only.
 	 */
 	unsigned int count;
 	unsigned int wait_lock;		/* kshim_word_lock() */
@@ -38,8 +39,7 @@ struct rw_semaphore {
 
 #define KSHIM_RWSEM_WRITER	1U	/* locked for writing */
 #define KSHIM_RWSEM_WAITERS	2U	/* the queue is not empty */
-#define KSHIM_RWSEM_HANDOFF	4U	/* the writer at the head gets it next */
-#define KSHIM_RWSEM_READER	8U
+#define KSHIM_RWSEM_READER	4U
 #define KSHIM_RWSEM_READERS	(~(KSHIM_RWSEM_READER - 1))
 
 #ifdef KSHIM_LOCKDEP
