@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The random driver behind "anonrmap check"
+ *
+ * One thread: everything is checked after each operation, and the first finding
+ * ends the run, so that it is known which operation it was.
+ *
+ * Several threads: in bursts. They share two address spaces, in which each has its own arena,
+ * and have others of their own, mostly children of the shared ones. In the background pages are
+ * reclaimed, migrated, aged and merged. Between bursts everybody has stopped, and
+ * all of the world is checked.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <kshim/thread.h>
+#include "check_ops.h"
+
+#define ARENA_START	0x100000000000UL
+#define ARENA_PAGES	4096UL
+/* Half of what lies between two arenas keeps stacks, which want a gap, apart. */
+#define ARENA_STRIDE	(2 * ARENA_PAGES * UM_PAGE_SIZE)
+#define SHARED_MMS	2
+#define BURST		400		/* operations of a thread */
+#define WORLD_PAGES	32768
+#define CHECK_ALL_EVERY	64		/* one thread: operations between looks at everything */
+#define MAX_THREADS	64
+
+struct background {
+	struct checker *checker;
+	uint64_t random;
+	long (*work)(struct um_world *world, long pages);
+	bool stop;			/* accessed atomically */
+	struct kshim_thread *thread;
+};
+
+/* -- Setting up ------------------------------------------------------------------------- */
+
+static int make_world(struct checker *checker)
+{
+	const struct um_check_options *options = checker->options;
+	bool alone = checker->threads == 1;
+	struct um_config config = {
+		.topology = options->topology,
+		.check = alone ? options->check : UM_CHECK_OFF,
+		.model = true,
+		.invariants = alone && options->check == UM_CHECK_FULL,
+		.seed = options->seed,
+		.max_pages = WORLD_PAGES,
+		.log = checker->log,
+	};
+	static const enum um_file_kind kinds[CHECK_FILES] = {
+		UM_FILE_REGULAR, UM_FILE_REGULAR, UM_FILE_REGULAR, UM_FILE_SHM, UM_FILE_SHM,
+		UM_FILE_ZERO, UM_FILE_ZERO, UM_FILE_DEVICE,
+	};
+	int i, err;
+
+	err = um_world_create(&config, &checker->world);
+	if (err)
+		return err;
+	for (i = 0; i < CHECK_FILES; i++) {
+		checker->files[i] = um_file_create(checker->world, kinds[i]);
+		if (!checker->files[i])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Returns the findings that were made. */
+static uint64_t end_world(struct checker *checker)
+{
+	uint64_t findings;
+	int i;
+
+	if (!checker->world)
+		return 0;
+	for (i = 0; i < CHECK_FILES; i++)
+		if (checker->files[i])
+			um_file_put(checker->files[i]);
+	findings = um_findings(checker->world);
+	if (um_world_destroy(checker->world))
+		findings++;
+	return findings;
+}
+
+static void init_actor(struct check_actor *actor, struct checker *checker, unsigned int id)
+{
+	actor->checker = checker;
+	actor->id = id;
+	actor->arena.start = ARENA_START + id * ARENA_STRIDE;
+	actor->arena.pages = ARENA_PAGES;
+	check_random_seed(actor, checker->options->seed + id);
+}
+
+static void end_actor(struct check_actor *actor)
+{
+	int i;
+
+	for (i = 0; i < CHECK_MM_SLOTS; i++) {
+		struct check_mm *proc = &actor->mms[i];
+
+		for (; proc->mm && proc->users; proc->users--)
+			um_exit(proc->mm);
+		proc->mm = NULL;
+	}
+}
+
+static void print_repeat(const struct checker *checker, const struct check_actor *actor)
+{
+	const struct um_check_options *options = checker->options;
+
+	fprintf(checker->log,
+		"finding after operation %llu of thread %u; to repeat:\n"
+		"anonrmap check --seed %llu --ops %llu --threads %u --topology %s\n",
+		(unsigned long long)actor->ops, actor->id, (unsigned long long)options->seed,
+		(unsigned long long)options->ops, checker->threads,
+		options->topology ? options->topology : "regular");
+	fflush(checker->log);
+}
+
+/* -- One thread ----------------------------------------------------------------------------- */
+
+static int run_alone(struct checker *checker, struct check_actor *actor)
+{
+	int err = 0;
+
+	while (actor->ops < checker->options->ops && !err) {
+		err = check_need_mm(actor);
+		if (err)
+			break;
+		check_op(actor);
+		if (actor->ops % CHECK_ALL_EVERY == 0 || actor->ops == checker->options->ops)
+			um_check_all(checker->world);
+		if (um_findings(checker->world))
+			err = -EIO;
+	}
+	if (err == -EIO)
+		print_repeat(checker, actor);
+	return err;
+}
+
+/* -- Several threads ---------------------------------------------------------------------------- */
+
+static void background_run(void *arg)
+{
+	struct background *background = arg;
+
+	while (!__atomic_load_n(&background->stop, __ATOMIC_RELAXED))
+		background->work(background->checker->world, 32);
+}
+
+static void actor_run(void *arg)
+{
+	struct check_actor *actor = arg;
+	const struct um_check_options *options = actor->checker->options;
+	uint64_t share = options->ops / actor->checker->threads, i;
+
+	for (i = 0; i < BURST && actor->ops < share; i++) {
+		if (check_need_mm(actor))
+			return;
+		check_op(actor);
+	}
+}
+
+static int run_burst(struct checker *checker, struct check_actor *actors)
+{
+	struct background background[] = {
+		{ .work = um_reclaim }, { .work = um_migrate }, { .work = um_ksm_scan },
+		{ .work = um_age },
+	};
+	struct kshim_thread *threads[MAX_THREADS] = { NULL };
+	const size_t nr = sizeof(background) / sizeof(background[0]);
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < nr; i++) {
+		background[i].checker = checker;
+		background[i].thread = kshim_thread_create(background_run, &background[i], "kernel");
+		err = background[i].thread ? err : -ENOMEM;
+	}
+	for (i = 0; i < checker->threads; i++) {
+		threads[i] = kshim_thread_create(actor_run, &actors[i], "check");
+		err = threads[i] ? err : -ENOMEM;
+	}
+	for (i = 0; i < checker->threads; i++)
+		if (threads[i])
+			kshim_thread_join(threads[i]);
+	for (i = 0; i < nr; i++) {
+		__atomic_store_n(&background[i].stop, true, __ATOMIC_RELAXED);
+		if (background[i].thread)
+			kshim_thread_join(background[i].thread);
+	}
+	return err;
+}
+
+/* Address spaces that all threads use, each in its arena. */
+static int make_shared(struct checker *checker, struct check_actor *actors)
+{
+	struct mm_struct *mm;
+	unsigned int i, j;
+	int err;
+
+	for (j = 0; j < SHARED_MMS; j++) {
+		err = um_mm_create(checker->world, &mm);
+		if (err)
+			return err;
+		for (i = 0; i < checker->threads; i++) {
+			if (i)
+				um_share(mm);
+			actors[i].mms[j] = (struct check_mm) {
+				.mm = mm, .users = 1, .shared = true };
+		}
+		/* There is one heap, so that one thread has it. */
+		actors[0].mms[j].has_heap = !um_brk_init(mm, 0x600000000000UL);
+	}
+	return 0;
+}
+
+static int run_threads(struct checker *checker, struct check_actor *actors)
+{
+	uint64_t share = checker->options->ops / checker->threads;
+	int err = make_shared(checker, actors);
+
+	while (!err && actors[0].ops < share) {
+		err = run_burst(checker, actors);
+		if (!err && um_check_all(checker->world))
+			err = -EIO;
+		if (um_findings(checker->world))
+			err = -EIO;
+	}
+	if (err == -EIO)
+		print_repeat(checker, actors);
+	return err;
+}
+
+/* -- All ------------------------------------------------------------------------------------------- */
+
+int um_check_run(const struct um_check_options *options, struct um_check_result *result)
+{
+	struct checker checker = {
+		.options = options,
+		.log = options->log ? options->log : stderr,
+		.threads = options->threads ? options->threads : 1,
+	};
+	struct check_actor *actors;
+	unsigned int i;
+	int err;
+
+	memset(result, 0, sizeof(*result));
+	if (checker.threads > MAX_THREADS)
+		return -EINVAL;
+	actors = calloc(checker.threads, sizeof(*actors));
+	if (!actors)
+		return -ENOMEM;
+	err = make_world(&checker);
+	for (i = 0; !err && i < checker.threads; i++)
+		init_actor(&actors[i], &checker, i);
+	if (!err)
+		err = checker.threads == 1 ? run_alone(&checker, actors) :
+					     run_threads(&checker, actors);
+
+	if (checker.world)
+		um_stats(checker.world, &result->stats);
+	for (i = 0; i < checker.threads; i++) {
+		end_actor(&actors[i]);
+		result->ops += actors[i].ops;
+	}
+	result->findings = end_world(&checker);
+	if (!err && result->findings)
+		err = -EIO;
+	free(actors);
+	return err;
+}

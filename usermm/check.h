@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+#ifndef USERMM_CHECK_H
+#define USERMM_CHECK_H
+/*
+ * The random driver behind "anonrmap check": many processes do everything that
+ * usermm.h offers, with sensible and with nasty arguments, and everything that can
+ * be checked is checked.
+ */
+#include "usermm.h"
+
+/**
+ * struct um_check_options - what to do
+ * @seed: with @threads of 1 the same seed does the same operations
+ * @ops: how many operations, of all threads together
+ * @threads: 0 and 1: one, and full checks after each operation. More: bursts of
+ *	operations by so many threads, with reclaim, migration and KSM at work in the
+ *	background, and full checks between the bursts, when all stand still
+ * @topology: its name; NULL: "regular"
+ * @check: for one thread: after each operation
+ * @log: findings, the command that repeats them, and with @verbose all operations;
+ *	NULL: stderr
+ * @verbose: print each operation before it is done
+ */
+struct um_check_options {
+	uint64_t seed;
+	uint64_t ops;
+	unsigned int threads;
+	const char *topology;
+	enum um_check check;
+	FILE *log;
+	bool verbose;
+};
+
+/**
+ * struct um_check_result - what came out
+ * @stats: at the end, before the last processes exited
+ * @findings: how many
+ * @ops: operations done; fewer than asked for when there were findings
+ */
+struct um_check_result {
+	struct um_stats stats;
+	uint64_t findings;
+	uint64_t ops;
+};
+
+/**
+ * um_check_run - do it
+ * @options: what to do
+ * @result: out
+ *
+ * Context: a registered thread. Returns 0, -EIO when there were findings, -EINVAL for
+ * an unknown topology, or -ENOMEM.
+ */
+int um_check_run(const struct um_check_options *options, struct um_check_result *result);
+
+#endif
