@@ -9,7 +9,7 @@ static const char doc[] =
 "EXAMPLES\n"
 "  anonrmap replay server.trace                         compare topologies\n"
 "  anonrmap replay --reclaim 10 --migrate 10 a.trace    under memory pressure\n"
-"  anonrmap replay --topology lazy --json a.trace       one of them, for programs\n"
+"  anonrmap replay --topology lazy --json a.trace       one, for programs\n"
 "  anonrmap replay --check off *.trace                  only count, fast\n"
 "\n"
 "Replays recordings on simulated address spaces, on one topology after the other, and "

@@ -9,8 +9,8 @@
 
 #include "report.h"
 
-#define LABEL	26		/* width of the first column */
-#define COLUMN	22		/* width of one topology */
+#define LABEL	24		/* width of the first column */
+#define COLUMN	20		/* width of one topology */
 
 struct table {
 	const struct report *report;
@@ -26,7 +26,7 @@ static const char *const object_names[UM_NR_OBJ] = {
 
 static const char *const skip_texts[REPLAY_NR_SKIP] = {
 	[REPLAY_SKIP_UNMAPPED] = "pages touched where nothing was mapped",
-	[REPLAY_SKIP_DENIED] = "pages touched where writing is not permitted",
+	[REPLAY_SKIP_DENIED] = "pages touched where no access is permitted",
 	[REPLAY_SKIP_POISONED] = "pages touched that memory failure had taken",
 	[REPLAY_SKIP_REFUSED] = "calls that did not fit",
 	[REPLAY_SKIP_UNSUPPORTED] = "calls that cannot be followed",
@@ -133,18 +133,18 @@ static void ratio(const struct table *t, uint64_t first, uint64_t second)
 	if (t->report->ntopologies != 2)
 		return;
 	if (!first) {
-		fprintf(t->out, "%10s%8s", second ? "-" : "1.00", second ? "-" : "0 %");
+		fprintf(t->out, "%8s%7s", second ? "-" : "1.00", second ? "-" : "0 %");
 		return;
 	}
 	r = (double)second / first;
-	fprintf(t->out, "%10.2f%6.0f %%", r, 100 * (1 - r));
+	fprintf(t->out, "%8.2f%5.0f %%", r, 100 * (1 - r));
 }
 
 static void objects(const struct table *t)
 {
 	const struct report *r = t->report;
 
-	head(t, "most at one time", "     ratio   saved");
+	head(t, "most at one time", "   ratio  saved");
 	fprintf(t->out, "%-*s", LABEL, "");
 	for (size_t i = 0; i < r->ntopologies; i++)
 		fprintf(t->out, "%*s%*s", COLUMN / 2, "objects", COLUMN / 2, "KB");
@@ -239,7 +239,7 @@ static void trace(const struct table *t)
 		fprintf(t->out, "%strace%s     %s\n", t->bold, t->plain, r->file);
 	if (f->command[0])
 		fprintf(t->out, "%scommand%s   %s\n", t->bold, t->plain, f->command);
-	fprintf(t->out, "%shistory%s   %s events, %s processes, %s forks, %s faults on %s pages%s\n",
+	fprintf(t->out, "%shistory%s   %s events, %s processes, %s forks, %s faults, %s pages%s\n",
 		t->bold, t->plain, number(f->events), number(f->processes), number(f->forks),
 		number(f->faults), number(f->pages), f->truncated ? " (cut off)" : "");
 	fprintf(t->out, "%schecks%s    %s", t->bold, t->plain, report_check_name(r->check));
@@ -282,8 +282,8 @@ static void recording(const struct table *t)
 		return;
 	wall = c->wall_ns / 1e9;
 	cpu = c->recorder_ns / 1e9;
-	fprintf(t->out, "\nrecording took %.2f s, %.2f s of it in the recorder (%s stops, %s scans "
-		"of page tables)", wall, cpu, number(c->stops), number(c->scans));
+	fprintf(t->out, "\nrecording took %.2f s, %.2f s of it in the recorder (%s stops, %s scans"
+		" of page tables)", wall, cpu, number(c->stops), number(c->scans));
 	if (cpu < wall)
 		fprintf(t->out, ":\nwithout it, perhaps %.2f s, which makes it %.1f times slower",
 			wall - cpu, wall / (wall - cpu));

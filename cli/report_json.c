@@ -10,7 +10,7 @@
 
 static const char *const skip_keys[REPLAY_NR_SKIP] = {
 	[REPLAY_SKIP_UNMAPPED] = "pages_unmapped",
-	[REPLAY_SKIP_DENIED] = "pages_not_writable",
+	[REPLAY_SKIP_DENIED] = "pages_denied",
 	[REPLAY_SKIP_POISONED] = "pages_poisoned",
 	[REPLAY_SKIP_REFUSED] = "calls_refused",
 	[REPLAY_SKIP_UNSUPPORTED] = "calls_unsupported",
@@ -80,6 +80,10 @@ static struct json_object *json_trace(const struct report *r)
 	add(o, "faults", f->faults);
 	add(o, "pages", f->pages);
 	add(o, "page_size", f->page_size);
+	add(o, "threads", f->end.threads);
+	add(o, "lost_processes", f->end.lost_procs);
+	add_seconds(o, "recorded_seconds", f->end.wall_ns);
+	add_seconds(o, "recorder_cpu_seconds", f->end.recorder_ns);
 	json_object_object_add(o, "truncated", json_object_new_boolean(f->truncated));
 	return o;
 }

@@ -705,14 +705,8 @@ void lazy_anon_vma_exit_mm(struct mm_struct *mm)
 
 /* -- VMAs that have left the VMA tree ------------------------------------------ */
 
-static anon_vma_tree_t lazy_same(anon_vma_tree_t tree)
-{
-	return tree;
-}
-
-/* Store mark(word) in every faulted VMA of the batch. Returns whether there is one. */
-static bool lazy_mark_batch(struct anon_vma_detached *batch,
-			    anon_vma_tree_t (*mark)(anon_vma_tree_t tree))
+/* Does any of the VMAs have pages? They are write-locked: their words stand still. */
+static bool lazy_batch_is_faulted(struct anon_vma_detached *batch)
 {
 	struct vm_area_struct *vma;
 	bool any = false, faulted = false;
@@ -721,15 +715,28 @@ static bool lazy_mark_batch(struct anon_vma_detached *batch,
 	rcu_read_lock();
 	mas_for_each(&mas, vma, batch->end - 1) {
 		any = true;
-		if (!vma->anon_vma)
-			continue;
-		faulted = true;
-		WRITE_ONCE(vma->anon_vma, mark(vma->anon_vma));
+		faulted = vma->anon_vma;
+		if (faulted)
+			break;
 	}
 	rcu_read_unlock();
 	/* Else the tree is not keyed by address, and walks will not find a thing. */
 	VM_WARN_ON_ONCE(!any);
 	return faulted;
+}
+
+/* Store mark(word) in every faulted VMA of the batch. rwsem held for write. */
+static void lazy_mark_batch(struct anon_vma_detached *batch,
+			    anon_vma_tree_t (*mark)(anon_vma_tree_t tree))
+{
+	struct vm_area_struct *vma;
+	MA_STATE(mas, batch->vmas, batch->start, batch->start);
+
+	rcu_read_lock();
+	mas_for_each(&mas, vma, batch->end - 1)
+		if (vma->anon_vma)
+			WRITE_ONCE(vma->anon_vma, mark(vma->anon_vma));
+	rcu_read_unlock();
 }
 
 /**
@@ -749,7 +756,7 @@ void lazy_anon_vma_detach(struct mm_struct *mm, struct anon_vma_detached *batch)
 
 	/* Without pages nobody looks for them: do not wait for walks. */
 	INIT_LIST_HEAD(&batch->node);
-	if (!anon_vma || !lazy_mark_batch(batch, lazy_same))
+	if (!anon_vma || !lazy_batch_is_faulted(batch))
 		return;
 	lazy_lock(anon_vma);
 	lazy_mark_batch(batch, anon_vma_tree_mk_detached);

@@ -284,15 +284,9 @@ static bool lazy_walk_lockless_once(struct folio *folio, struct lazy_anon_vma *o
 	anon_vma_walk_begin(&walk, &owner->anon_vma, first, first + folio_nr_pages(folio) - 1);
 	walk.stage = LAZY_WALK_TREE;
 	walk.at = &owner->anon_vma;
-	while ((vma = lazy_walk_lookup(&walk, &mm->mm_mt, mm, ULONG_MAX))) {
-		if (rmap_walk_skips(folio, vma) ||
-		    (rwc->invalid_vma && rwc->invalid_vma(vma, rwc->arg)))
-			continue;
-		if (!rwc->rmap_one(folio, vma, walk.address, rwc->arg))
+	while ((vma = lazy_walk_lookup(&walk, &mm->mm_mt, mm, ULONG_MAX)))
+		if (!rmap_walk_visit(folio, rwc, vma, walk.address))
 			break;
-		if (rwc->done && rwc->done(folio))
-			break;
-	}
 	/*
 	 * A child may have been linked, and given the page, while we looked, and
 	 * the page then taken from here: read_seqcount_retry()'s barrier orders

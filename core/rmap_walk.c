@@ -187,12 +187,7 @@ void rmap_walk_anon(struct folio *folio, struct rmap_walk_control *rwc, bool loc
 	walk.try_lock = rwc->try_lock;
 	while ((vma = anon_vma_walk_next(&walk))) {
 		cond_resched();
-		if (rmap_walk_skips(folio, vma) ||
-		    (rwc->invalid_vma && rwc->invalid_vma(vma, rwc->arg)))
-			continue;
-		if (!rwc->rmap_one(folio, vma, walk.address, rwc->arg))
-			break;
-		if (rwc->done && rwc->done(folio))
+		if (!rmap_walk_visit(folio, rwc, vma, walk.address))
 			break;
 	}
 	if (walk.contended)

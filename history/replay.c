@@ -14,7 +14,7 @@
 #define RECLAIM_BATCH	32	/* pages looked at in one go, at least */
 #define PROGRESS_MASK	1023
 #define NOTE_MMS	64	/* address spaces up to which each event is worth counting */
-#define FULL_CHECKS	16	/* times that everything is checked, in a trace of known length */
+#define FULL_CHECKS	16	/* looks at everything, in a trace of known length */
 #define FULL_EVENTS	4096	/* events between that in one of unknown length */
 
 /* What a page frame of the world takes, with its share of page tables and models. */
@@ -224,23 +224,21 @@ static int make_world(struct replay *r)
 	};
 	int ret = um_world_create(&config, &r->world);
 
-	if (ret)
-		snprintf(r->res->error, sizeof(r->res->error), "cannot make a world: %s",
-			 strerror(-ret));
-	else
+	if (!ret)
 		um_stats_reset_peaks(r->world);
 	for (unsigned int i = 0; !ret && i < REPLAY_NR_SPECIAL; i++) {
 		r->special[i] = um_file_create(r->world, UM_FILE_DEVICE);
 		if (!r->special[i])
 			ret = -ENOMEM;
 	}
+	if (ret)
+		snprintf(r->res->error, sizeof(r->res->error), "cannot make a world: %s",
+			 strerror(-ret));
 	return ret;
 }
 
 static void end_world(struct replay *r)
 {
-	int leaks;
-
 	if (!r->world)
 		return;
 	replay_exit_all(r);
@@ -251,8 +249,7 @@ static void end_world(struct replay *r)
 			um_file_put(r->special[i]);
 	/* Ending the processes is checked, too. */
 	r->res->findings = um_findings(r->world);
-	leaks = um_world_destroy(r->world);
-	r->res->leaks = leaks > 0 ? leaks : leaks < 0;
+	r->res->leaks = um_world_destroy(r->world) != 0;
 	r->res->findings += r->res->leaks;
 }
 

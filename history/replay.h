@@ -35,7 +35,7 @@ struct replay_facts {
 /* Why pages or events of the trace did not become anything in the world. */
 enum replay_skip {
 	REPLAY_SKIP_UNMAPPED,		/* pages touched where nothing is mapped */
-	REPLAY_SKIP_DENIED,		/* pages touched where writing is not permitted */
+	REPLAY_SKIP_DENIED,		/* pages touched where no access is permitted */
 	REPLAY_SKIP_POISONED,		/* pages touched that are lost to memory failure */
 	REPLAY_SKIP_REFUSED,		/* calls that the world refused */
 	REPLAY_SKIP_UNSUPPORTED,	/* calls that the recorder could not follow */
@@ -64,14 +64,14 @@ struct replay_result {
 	uint64_t events;		/* replayed, END apart */
 	uint64_t repaired;		/* calls that only fitted after something gave way */
 	uint64_t skipped[REPLAY_NR_SKIP];
-	/* When there were most anon_vmas, seen after each event that makes or ends processes. */
+	/* When there were most anon_vmas, seen at events that make or end processes. */
 	uint64_t most_anon_vmas;
 	uint64_t most_anon_vmas_mms;	/* mms alive then */
 	uint64_t most_anon_vmas_dead;	/* anon_vmas without an mm then */
 	uint64_t dead_peak;		/* most anon_vmas without an mm */
 	uint64_t reclaimed, migrated;	/* pages, by the pressure asked for */
 	uint64_t findings;		/* all of them, leaks at the end included */
-	uint64_t leaks;
+	uint64_t leaks;			/* 1 if something was left when all had ended */
 	uint64_t ns;			/* wall time, teardown apart */
 	bool truncated;
 	char error[256];		/* one line if an error is returned, or the trace is cut */

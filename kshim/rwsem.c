@@ -147,14 +147,14 @@ static unsigned int next_writer(struct rw_semaphore *sem, struct wakeups *wake)
 	return 0;
 }
 
-/* Sleeps until there is news. Returns the new state. */
-static unsigned int sleep_on(struct kshim_rwsem_waiter *me)
+/* Sleeps while the state is @old. Returns the new one. */
+static unsigned int sleep_on(struct kshim_rwsem_waiter *me, unsigned int old)
 {
 	unsigned int state;
 
 	/* Acquire: pairs with the release in unlock_and_wake(). */
-	while ((state = smp_load_acquire(&me->state)) == WAITING)
-		kshim_futex_wait(&me->state, WAITING);
+	while ((state = smp_load_acquire(&me->state)) == old)
+		kshim_futex_wait(&me->state, old);
 	return state;
 }
 
@@ -194,7 +194,7 @@ void kshim_rwsem_read_slow(struct rw_semaphore *sem)
 	}
 	append(sem, &me);
 	kshim_word_unlock(&sem->wait_lock);
-	sleep_on(&me);
+	sleep_on(&me, WAITING);
 }
 
 void kshim_rwsem_write_slow(struct rw_semaphore *sem)
@@ -233,11 +233,16 @@ void kshim_rwsem_write_slow(struct rw_semaphore *sem)
 
 	for (;;) {
 		kshim_word_unlock(&sem->wait_lock);
-		if (sleep_on(&me) == GRANTED)
+		if (sleep_on(&me, WAITING) == GRANTED)
 			return;
 
-		/* Only the head is told to try again. */
+		/* Only the head is told to try again; or it was, and has the lock now. */
 		kshim_word_lock(&sem->wait_lock);
+		if (sem->head != &me) {
+			kshim_word_unlock(&sem->wait_lock);
+			sleep_on(&me, RETRY);
+			return;
+		}
 		c = READ_ONCE(sem->count);
 		while (!(c & HELD)) {
 			unsigned int new = c | KSHIM_RWSEM_WRITER;
@@ -264,17 +269,21 @@ void kshim_rwsem_read_release_slow(struct rw_semaphore *sem)
 	unsigned int c, add;
 
 	kshim_word_lock(&sem->wait_lock);
-	/*
-	 * Release: pairs with the acquire of the next owner. Acquire: what the
-	 * other readers released goes on to a writer that is given the lock.
-	 */
-	c = __atomic_sub_fetch(&sem->count, KSHIM_RWSEM_READER, __ATOMIC_ACQ_REL);
-	/* Readers wait for a writer, so while there are readers the head is one. */
-	if (!(c & HELD) && sem->head) {
-		add = next_writer(sem, &wake);
-		if (add)
-			__atomic_fetch_add(&sem->count, add, __ATOMIC_RELAXED);
-	}
+	c = READ_ONCE(sem->count);
+	do {
+		add = 0;
+		/*
+		 * Still the last one: ->count is ours to change. Readers wait for
+		 * a writer, so while there are readers the head is a writer.
+		 */
+		if (c < 2 * KSHIM_RWSEM_READER && sem->head)
+			add = next_writer(sem, &wake);
+		/*
+		 * Release: pairs with the acquire of the next owner. Acquire: what
+		 * other readers released goes on to a writer that is given the lock.
+		 */
+	} while (!__atomic_compare_exchange_n(&sem->count, &c, c - KSHIM_RWSEM_READER + add, false,
+					      __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 	unlock_and_wake(sem, &wake);
 }
 

@@ -489,6 +489,40 @@ static void op_mremap(struct check_actor *actor, struct check_mm *proc)
 	say(actor, "-> %d %lx", err, result);
 }
 
+/*
+ * A part of a VMA leaves, is used, and comes back between its old neighbours: whether
+ * it may merge with them depends on what was faulted where, and when.
+ */
+static void op_wander(struct check_actor *actor, struct check_mm *proc)
+{
+	const int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
+	uint64_t home, len, away = some_addr(actor, proc), result = 0;
+	struct um_vma_info *vma;
+	int err;
+
+	vma = some_vma(actor, proc, VMA_WRITE, 3 * UM_PAGE_SIZE);
+	if (!vma)
+		return;
+	home = addr_in(actor, vma);
+	len = (1 + check_below(actor, 4)) * UM_PAGE_SIZE;
+	if (len > vma->end - home)
+		len = vma->end - home;
+	len = fit(actor, away, len);
+	if (away < home + len && home < away + len)
+		return;
+	say(actor, SAY_MM "wander %lx %lx to %lx and back", um_mm_id(proc->mm), home, len, away);
+	if (chance(actor, 50))
+		um_write(proc->mm, vma->start, some_content(actor));
+	err = um_mremap(proc->mm, home, len, len, flags, away, &result);
+	if (!err && chance(actor, 70))
+		um_write(proc->mm, away, some_content(actor));
+	if (!err)
+		err = um_mremap(proc->mm, away, len, len, flags, home, &result);
+	if (!err)
+		um_write(proc->mm, home + len - UM_PAGE_SIZE, some_content(actor));
+	say(actor, "-> %d", err);
+}
+
 static void op_mprotect(struct check_actor *actor, struct check_mm *proc)
 {
 	struct range range = some_range(actor, proc);
@@ -747,6 +781,7 @@ static const struct {
 	{ 100, op_mmap },
 	{ 50, op_munmap },
 	{ 60, op_mremap },
+	{ 20, op_wander },
 	{ 50, op_mprotect },
 	{ 60, op_madvise },
 	{ 20, op_brk },

@@ -55,6 +55,7 @@ int mm_alloc(struct um_world *world, struct mm_struct **mmp)
 		return -ENOMEM;
 	mm->world = world;
 	mm->topology = world->topology;
+	mm->anon_vma_events = world->events;
 	mm->stack_rlimit = STACK_RLIMIT;
 	/* Below the room that the largest usual stack has. */
 	mm->mmap_hint = PAGE_ALIGN(TASK_SIZE) - (128UL << 20);

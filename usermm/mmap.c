@@ -359,7 +359,7 @@ int do_brk(struct mm_struct *mm, unsigned long brk)
 	else if (new > old)
 		err = brk_grow(mm, old, new);
 	if (!err)
-		mm->brk = brk;
+		WRITE_ONCE(mm->brk, brk);	/* um_brk() looks ahead */
 	mmap_write_unlock(mm);
 	return err;
 }

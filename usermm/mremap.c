@@ -117,7 +117,7 @@ static int move_vma_fail(const struct remap *remap)
 
 /*
  * MREMAP_DONTUNMAP: the old place stays, without pages. When it is all of its VMA,
- * that is an unfaulted VMA again, and if anonymous gets the offsets of its place.
+ * that is an unfaulted VMA again. As in Linux it keeps its vm_pgoff.
  */
 static void move_vma_keep(const struct remap *remap, struct vm_area_struct *vma)
 {
@@ -126,8 +126,6 @@ static void move_vma_keep(const struct remap *remap, struct vm_area_struct *vma)
 	if (vma->vm_start != remap->addr || vma->vm_end != remap->addr + remap->old_len)
 		return;
 	unlink_anon_vmas(vma);
-	if (vma_is_anonymous(vma) && !vma->vm_file)
-		WRITE_ONCE(vma->vm_pgoff, vma->vm_start >> PAGE_SHIFT);
 }
 
 /*
@@ -344,7 +342,7 @@ static int mremap_locked(struct remap *remap)
  * @mm: mmap_lock not held
  * @addr: page aligned
  * @old_len: rounded up to pages
- * @new_len: rounded up to pages
+ * @new_len: rounded up to pages; with MREMAP_DONTUNMAP exactly @old_len
  * @flags: MREMAP_*
  * @new_addr: with MREMAP_FIXED where to; with MREMAP_DONTUNMAP alone, a hint
  * @result: where it is now
@@ -368,7 +366,7 @@ int do_mremap(struct mm_struct *mm, unsigned long addr, unsigned long old_len,
 
 	if ((flags & ~(MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP)) ||
 	    ((flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && !(flags & MREMAP_MAYMOVE)) ||
-	    ((flags & MREMAP_DONTUNMAP) && remap.old_len != remap.new_len) ||
+	    ((flags & MREMAP_DONTUNMAP) && old_len != new_len) ||
 	    (addr & ~PAGE_MASK) || !remap.new_len)
 		return -EINVAL;
 	mmap_write_lock(mm);

@@ -73,7 +73,7 @@ int vma_unmap_gather(struct vma_unmap *unmap, struct mm_struct *mm, unsigned lon
 	struct vm_area_struct *vma = find_vma(mm, start);
 	int err = 0;
 
-	*unmap = (struct vma_unmap) { .mm = mm, .start = start, .end = end };
+	*unmap = (struct vma_unmap) { .mm = mm };
 	mt_init(&unmap->vmas);
 	INIT_LIST_HEAD(&unmap->batch.node);
 	unmap->batch.vmas = &unmap->vmas;

@@ -268,7 +268,9 @@ static void oracle_scan(struct um_world *world)
 	oracle->no_memory = false;
 	list_for_each_entry(mm, &world->mms, mm_list)
 		pgtable_for_each(mm, 0, TASK_SIZE, scan_entry, oracle);
-	qsort(oracle->hits, oracle->nr_hits, sizeof(*oracle->hits), compare_hits);
+	/* The C library wants an array even where it will not look at it. */
+	if (oracle->nr_hits)
+		qsort(oracle->hits, oracle->nr_hits, sizeof(*oracle->hits), compare_hits);
 }
 
 /* The hits of one folio. */
@@ -298,7 +300,7 @@ static void walk_found(struct oracle_walk *walk, struct folio *folio, struct mm_
 {
 	struct oracle_hit key = { .folio = folio, .mm = mm, .addr = addr }, *hit;
 
-	hit = bsearch(&key, walk->hits, walk->nr, sizeof(key), compare_hits);
+	hit = walk->nr ? bsearch(&key, walk->hits, walk->nr, sizeof(key), compare_hits) : NULL;
 	if (!hit) {
 		oracle_finding(walk->world, "%s: mm %u %lx found, the scan knows nothing of it",
 			       walk->what, mm->id, addr);

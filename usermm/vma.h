@@ -79,17 +79,14 @@ struct vma_update {
 /**
  * struct vma_unmap - VMAs on their way out
  * @mm: whose
- * @start: what is unmapped
- * @end: what is unmapped, exclusive
- * @prev: the VMA before, or NULL
- * @next: the VMA behind, or NULL
+ * @prev: the VMA before the range that is unmapped, or NULL
+ * @next: the VMA behind it, or NULL
  * @nr: VMAs in the batch
  * @vmas: the VMAs, by address
  * @batch: what the reverse map needs to find them
  */
 struct vma_unmap {
 	struct mm_struct *mm;
-	unsigned long start, end;
 	struct vm_area_struct *prev, *next;
 	int nr;
 	struct maple_tree vmas;

@@ -478,12 +478,6 @@ void um_file_put(struct um_file *file)
 
 /* -- What it looks like ------------------------------------------------------------------------ */
 
-/* Called from core/. Any context. */
-void count_anon_vma_event(struct mm_struct *mm, enum anon_vma_event event)
-{
-	atomic_long_inc(&mm->world->events[event]);
-}
-
 static bool world_is_lazy(const struct um_world *world)
 {
 	return world->topology->release == lazy_anon_vma_release;

@@ -321,6 +321,133 @@ static void scenario_pages16k(unsigned int number)
 	exit_proc(0);
 }
 
+/* -- Anything at all ------------------------------------------------------------ */
+
+#define RANDOM_EVENTS	600
+#define RANDOM_PROCS	12
+#define RANDOM_PAGES	96
+
+static uint64_t random_state;
+
+static uint64_t below(uint64_t limit)
+{
+	uint64_t z = random_state += UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return (z ^ z >> 31) % limit;
+}
+
+/* Few places, so that calls meet: mostly one area, at times around the stack. */
+static uint64_t random_addr(void)
+{
+	return below(10) ? AREA + below(RANDOM_PAGES) * PAGE :
+			   STACK_END - below(3 * STACK_PAGES) * PAGE;
+}
+
+static uint64_t random_len(void)
+{
+	return (1 + below(below(8) ? 8 : RANDOM_PAGES)) * PAGE;
+}
+
+static uint32_t random_prot(void)
+{
+	return below(4) ? rw : below(8);
+}
+
+static void random_call(uint32_t proc)
+{
+	static const int advice[] = { MADV_DONTNEED, MADV_FREE, MADV_DONTFORK, MADV_DOFORK,
+				      MADV_WIPEONFORK, MADV_KEEPONFORK, MADV_MERGEABLE, MADV_COLD,
+				      MADV_PAGEOUT, MADV_HUGEPAGE };
+	struct trace_event ev = { .proc = proc };
+
+	switch (below(8)) {
+	case 0:
+		ev.kind = TRACE_MUNMAP;
+		ev.munmap.addr = random_addr();
+		ev.munmap.len = random_len();
+		break;
+	case 1:
+	case 2:
+		ev.kind = TRACE_MPROTECT;
+		ev.mprotect.addr = random_addr();
+		ev.mprotect.len = random_len();
+		ev.mprotect.prot = random_prot();
+		break;
+	case 3:
+		ev.kind = TRACE_MADVISE;
+		ev.madvise.addr = random_addr();
+		ev.madvise.len = random_len();
+		ev.madvise.advice = advice[below(sizeof(advice) / sizeof(advice[0]))];
+		break;
+	case 4:
+	case 5:
+		ev.kind = TRACE_MREMAP;
+		ev.mremap.old_addr = random_addr();
+		ev.mremap.old_len = below(16) ? random_len() : 0;
+		ev.mremap.new_len = ev.mremap.old_len && below(2) ? ev.mremap.old_len :
+				    random_len();
+		ev.mremap.new_addr = below(4) ? random_addr() : ev.mremap.old_addr;
+		ev.mremap.flags = MREMAP_MAYMOVE | (below(4) ? 0 : 4 /* MREMAP_DONTUNMAP */);
+		break;
+	case 6:
+		ev.kind = TRACE_BRK;
+		ev.brk.old_end = DATA + below(32) * PAGE;
+		ev.brk.new_end = DATA + below(32) * PAGE;
+		break;
+	case 7:
+		ev.kind = TRACE_MLOCK;
+		ev.mlock.addr = random_addr();
+		ev.mlock.len = random_len();
+		ev.mlock.on = below(2);
+		break;
+	}
+	put(ev);
+}
+
+/* Calls as nobody records them, from processes that come and go. */
+static void scenario_random(unsigned int number)
+{
+	static const uint32_t shared = MAP_SHARED | MAP_ANONYMOUS;
+	bool alive[RANDOM_EVENTS] = { true };
+	unsigned int procs = 1, nalive = 1;
+
+	random_state = number;
+	start();
+	file(1, TRACE_FILE_REGULAR, "/bin/x");
+	file(2, TRACE_FILE_ZERO, "/dev/zero");
+	exec_bare(0);
+	for (int i = 0; i < RANDOM_EVENTS && nalive; i++) {
+		uint32_t proc = below(procs), kind = below(20);
+
+		if (!alive[proc])
+			continue;
+		if (kind < 7) {
+			touch(proc, kind % 4 == TRACE_TOUCH_HUGE ? TRACE_TOUCH_ANON : kind % 4,
+			      random_addr(), 1 + below(6));
+		} else if (kind < 11) {
+			map(proc, random_addr(), random_len(), random_prot(),
+			    (below(6) ? anon : below(2) ? shared : MAP_PRIVATE) |
+			    (below(2) ? MAP_FIXED : 0), below(3) ? 0 : 1 + below(2));
+		} else if (kind < 17) {
+			random_call(proc);
+		} else if (kind < 19 && nalive < RANDOM_PROCS) {
+			fork_proc(proc, procs);
+			alive[procs++] = true;
+			nalive++;
+		} else if (nalive > 2) {
+			if (below(3)) {
+				exit_proc(proc);
+				alive[proc] = false;
+				nalive--;
+			} else {
+				exec_bare(proc);
+			}
+		}
+	}
+}
+
 static const struct {
 	const char *name;
 	void (*write)(unsigned int number);
@@ -334,6 +461,7 @@ static const struct {
 	{ "misfit", scenario_misfit, 4096, false },
 	{ "huge", scenario_huge, 4096, false },
 	{ "pages16k", scenario_pages16k, 16384, false },
+	{ "random", scenario_random, 4096, false },
 };
 
 int main(int argc, char **argv)

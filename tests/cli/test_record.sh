@@ -46,8 +46,10 @@ ok $? "show"
 try show --json "$dir/t"
 json 'd["complete"] and d["total_events"] > 0 and len(d["processes"]) == 1' "show --json"
 
-# A recorder under a recorder is what this machine cannot do.
-try record -o "$dir/t" -- "$anonrmap" record -o "$dir/t2" -- true
+# A recorder under a recorder is what this machine cannot do. A sanitizer's search for
+# leaks makes a thread that no ptrace sees, with system calls that the filter refuses.
+try record -o "$dir/t" -- env ASAN_OPTIONS=detect_leaks=0 \
+	"$anonrmap" record -o "$dir/t2" -- true
 is 3 $status "recorded already: exit status 3"
 grep -q "recording is not possible" "$dir/err"
 ok $? "recorded already: said so"

@@ -60,7 +60,7 @@ json 'all(v == 0 for t in d["topologies"] for k, v in t["replayed"].items()
 try replay --json "$dir/misfit"
 json 'd["topologies"][0]["replayed"]["repaired"] >= 2 and
       d["topologies"][0]["replayed"]["pages_unmapped"] >= 7 and
-      d["topologies"][0]["replayed"]["pages_not_writable"] >= 4 and
+      d["topologies"][0]["replayed"]["pages_denied"] >= 4 and
       d["topologies"][0]["replayed"]["calls_refused"] > 0' "misfit: repaired, left out, counted"
 try replay "$dir/misfit"
 grep -q "left out" "$dir/out"
@@ -69,6 +69,12 @@ try replay --json "$dir/pages16k"
 json 'd["trace"]["page_size"] == 16384 and d["trace"]["pages"] == 4 and
       all(t["memory"]["pages_peak"] >= 4 for t in d["topologies"]) and
       d["topologies"][0]["replayed"]["pages_unmapped"] == 0' "pages of 16 KiB, high addresses"
+
+for seed in $(seq 1 "${SEEDS:-12}"); do
+	"$make_trace" "$dir/random" random $seed || exit 99
+	try replay --check full --reclaim 10 --migrate 10 "$dir/random"
+	is 0 $status "anything at all: seed $seed"
+done
 
 # counts OUT ARG...: the document without the seconds, which vary
 counts() {

@@ -13,7 +13,8 @@ try --help
 ok $? "--help begins with examples"
 grep -q -e "--version" "$dir/out" && grep -q "^Exit status: 0" "$dir/out"
 ok $? "--help has options and exit statuses"
-[ "$(grep -n EXAMPLES "$dir/out" | cut -d: -f1)" -lt "$(grep -n -e --version "$dir/out" | cut -d: -f1)" ]
+first() { grep -n -m 1 -e "$1" "$dir/out" | cut -d: -f1; }
+[ "$(first EXAMPLES)" -lt "$(first --version)" ]
 ok $? "examples are above the options"
 for c in run record replay check show; do
 	try --help
@@ -23,6 +24,8 @@ for c in run record replay check show; do
 	[ $status -eq 0 ] && head -n 1 "$dir/out" | grep -q "^Usage: anonrmap $c" &&
 		[ "$(sed -n 2p "$dir/out")" = EXAMPLES ] && grep -q "  anonrmap $c" "$dir/out"
 	ok $? "$c --help begins with examples"
+	! sed -n '3,/^$/p' "$dir/out" | grep -qv -e '^  ' -e '^$'
+	ok $? "$c --help does not wrap examples"
 	[ "$(awk 'length > 79' "$dir/out" | wc -l)" -eq 0 ]
 	ok $? "$c --help fits into 79 columns"
 	gives 2 "unrecognized option" "$c: unknown option" $c --no-such-option

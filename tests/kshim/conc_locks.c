@@ -618,7 +618,6 @@ static void progress(void (*fn)(struct test_thread *thread), bool write)
 	}
 	WRITE_ONCE(stop, true);
 	join_threads(threads, NR_THREADS);
-	if (getenv("DBG")) printf("# %d rounds late %d\n", rounds, late);
 	assert_true(rounds > 2);
 	assert_true(late * 2 <= rounds);
 }

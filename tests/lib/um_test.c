@@ -65,6 +65,9 @@ int um_test_run(const struct CMUnitTest *tests, size_t nr)
 	um_thread_register();
 	if (um_topology_register(&scan_topology))
 		return 1;
+	/* TEST_FILTER='r06*' runs these only. */
+	if (getenv("TEST_FILTER"))
+		cmocka_set_test_filter(getenv("TEST_FILTER"));
 	failed = _cmocka_run_group_tests("um", tests, nr, NULL, NULL);
 	um_thread_unregister();
 	return failed;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <kshim/slab_stats.h>
 #include "family.h"
-#include "usermm/internal.h"
+#include "internal.h"
 
 /* -- The family ---------------------------------------------------------------------- */
 
@@ -251,22 +251,20 @@ static void take_cache(struct kmem_cache *cache, void *arg)
 	struct picture *picture = arg;
 
 	kshim_cache_stats(cache, &stats);
-	if (!strcmp(stats.name, "page_table") || !strcmp(stats.name, "maple_node"))
+	if (!strcmp(stats.name, "page_table") || !strncmp(stats.name, "maple_node", 10))
 		return;
 	assert_true(picture->nr_caches < PICTURE_CACHES);
 	picture->cache[picture->nr_caches] = stats.name;
 	picture->live[picture->nr_caches++] = stats.live;
 }
 
-struct picture *picture_take(struct t *t)
+struct picture *picture_take(struct t *t, unsigned int what)
 {
 	struct picture *picture = calloc(1, sizeof(*picture));
 	struct mm_struct *mm;
 	struct um_stats stats;
 
 	assert_non_null(picture);
-	/* What is freed after a grace period is gone after this. */
-	rcu_barrier();
 	list_for_each_entry(mm, &t->world->mms, mm_list) {
 		take_vmas(picture, mm);
 		pgtable_for_each(mm, 0, TASK_SIZE, take_entry, picture);
@@ -274,7 +272,11 @@ struct picture *picture_take(struct t *t)
 	stats = t_stats(t);
 	picture->mms = stats.mms;
 	picture->frames = stats.pages;
-	kshim_for_each_cache(take_cache, picture);
+	if (what & PICTURE_OBJECTS) {
+		/* What is freed after a grace period is gone after this. */
+		rcu_barrier();
+		kshim_for_each_cache(take_cache, picture);
+	}
 	return picture;
 }
 
@@ -285,16 +287,23 @@ void picture_free(struct picture *picture)
 	free(picture);
 }
 
-static bool vma_equal(const struct picture_vma *a, const struct picture_vma *b)
+static bool rmap_equal(const struct picture_vma *a, const struct picture_vma *b,
+		       unsigned int what)
+{
+	return !(what & PICTURE_RMAP) ||
+		(a->is.faulted == b->is.faulted && a->is.displaced == b->is.displaced);
+}
+
+static bool vma_equal(const struct picture_vma *a, const struct picture_vma *b, unsigned int what)
 {
 	return a->mm_id == b->mm_id && a->is.start == b->is.start && a->is.end == b->is.end &&
 		a->is.pgoff == b->is.pgoff && a->is.flags == b->is.flags &&
-		a->is.faulted == b->is.faulted && a->is.displaced == b->is.displaced &&
-		a->is.file == b->is.file;
+		a->is.file == b->is.file && rmap_equal(a, b, what);
 }
 
 /* Glue pieces of what was one VMA together. Returns how many are left. */
-static size_t join_pieces(const struct picture_vma *vmas, size_t nr, struct picture_vma *joined)
+static size_t join_pieces(const struct picture_vma *vmas, size_t nr, struct picture_vma *joined,
+			  unsigned int what)
 {
 	size_t i, n = 0;
 
@@ -304,8 +313,7 @@ static size_t join_pieces(const struct picture_vma *vmas, size_t nr, struct pict
 
 		if (last && last->mm_id == vma->mm_id && last->is.end == vma->is.start &&
 		    last->is.flags == vma->is.flags && last->is.file == vma->is.file &&
-		    last->is.faulted == vma->is.faulted &&
-		    last->is.displaced == vma->is.displaced &&
+		    rmap_equal(last, vma, what) &&
 		    last->is.pgoff + (last->is.end - last->is.start) / PG == vma->is.pgoff)
 			last->is.end = vma->is.end;
 		else
@@ -323,11 +331,11 @@ static void print_vma(const char *when, const struct picture_vma *vma)
 }
 
 static bool same_vmas(const struct picture_vma *a, size_t nr_a, const struct picture_vma *b,
-		      size_t nr_b)
+		      size_t nr_b, unsigned int what)
 {
 	size_t i;
 
-	for (i = 0; i < nr_a && i < nr_b && vma_equal(&a[i], &b[i]); i++)
+	for (i = 0; i < nr_a && i < nr_b && vma_equal(&a[i], &b[i], what); i++)
 		;
 	if (i == nr_a && i == nr_b)
 		return true;
@@ -339,15 +347,15 @@ static bool same_vmas(const struct picture_vma *a, size_t nr_a, const struct pic
 	return false;
 }
 
-static bool same_mappings(const struct picture *a, const struct picture *b)
+static bool same_mappings(const struct picture *a, const struct picture *b, unsigned int what)
 {
 	struct picture_vma *joined_a = calloc(a->nr_vmas + 1, sizeof(*joined_a));
 	struct picture_vma *joined_b = calloc(b->nr_vmas + 1, sizeof(*joined_b));
 	bool same;
 
 	assert_true(joined_a && joined_b);
-	same = same_vmas(joined_a, join_pieces(a->vmas, a->nr_vmas, joined_a),
-			 joined_b, join_pieces(b->vmas, b->nr_vmas, joined_b));
+	same = same_vmas(joined_a, join_pieces(a->vmas, a->nr_vmas, joined_a, what),
+			 joined_b, join_pieces(b->vmas, b->nr_vmas, joined_b, what), what);
 	free(joined_a);
 	free(joined_b);
 	return same;
@@ -399,9 +407,10 @@ bool picture_same(const struct picture *before, const struct picture *after, uns
 	bool same = true;
 
 	if (what & PICTURE_VMAS)
-		same &= same_vmas(before->vmas, before->nr_vmas, after->vmas, after->nr_vmas);
+		same &= same_vmas(before->vmas, before->nr_vmas, after->vmas, after->nr_vmas,
+				  what);
 	if (what & PICTURE_MAPS)
-		same &= same_mappings(before, after);
+		same &= same_mappings(before, after, what);
 	if (what & PICTURE_PAGES)
 		same &= same_pages(before, after);
 	if (what & PICTURE_OBJECTS)

@@ -47,8 +47,10 @@ struct picture;
 #define PICTURE_MAPS	2U	/* the same mappings, however they are cut into VMAs */
 #define PICTURE_PAGES	4U	/* each anonymous page, or swap entry, with its content */
 #define PICTURE_OBJECTS	8U	/* VMAs, anon_vmas, chain entries, mms, pages: none more, none less */
+#define PICTURE_RMAP	16U	/* with VMAS or MAPS: faulted or not, displaced or not */
 
-struct picture *picture_take(struct t *t);
+/* To be compared by @what. Objects are only counted if that is asked for: it takes a while. */
+struct picture *picture_take(struct t *t, unsigned int what);
 void picture_free(struct picture *picture);
 /* Prints what is different. Returns true if nothing of @what is. */
 bool picture_same(const struct picture *before, const struct picture *after, unsigned int what);

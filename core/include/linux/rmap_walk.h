@@ -49,17 +49,27 @@ struct vm_area_struct *chain_walk_next(struct anon_vma_walk *walk);
 void rmap_walk_anon(struct folio *folio, struct rmap_walk_control *rwc, bool locked);
 
 /**
- * rmap_walk_skips - is this VMA none of the folio's business, whatever its offsets?
+ * rmap_walk_visit - hand a VMA to a walk's callbacks
  * @folio: the folio
- * @vma: what a walk came to
+ * @rwc: the callbacks
+ * @vma: what the walk came to
+ * @address: of the first page of the folio in it
  *
  * In the lazy topology hugetlb VMAs and others share an anon_vma, and their
- * offsets may overlap. Those who look at hugetlb folios ask the VMA for its page
- * size before they look at a PTE.
+ * offsets may overlap. They are told apart here, as those who look at hugetlb
+ * folios ask the VMA for its page size before they look at a PTE.
+ *
+ * Returns false when the walk shall end.
  */
-static inline bool rmap_walk_skips(struct folio *folio, struct vm_area_struct *vma)
+static inline bool rmap_walk_visit(struct folio *folio, struct rmap_walk_control *rwc,
+				   struct vm_area_struct *vma, unsigned long address)
 {
-	return folio_test_hugetlb(folio) != is_vm_hugetlb_page(vma);
+	if (folio_test_hugetlb(folio) != is_vm_hugetlb_page(vma))
+		return true;
+	if (rwc->invalid_vma && rwc->invalid_vma(vma, rwc->arg))
+		return true;
+	return rwc->rmap_one(folio, vma, address, rwc->arg) &&
+		!(rwc->done && rwc->done(folio));
 }
 
 /**

@@ -130,9 +130,10 @@ static inline bool vma_is_anonymous(struct vm_area_struct *vma)
 	return !vma->vm_ops;
 }
 
+/* Walks ask without mmap_lock; the flag never changes, others in the word do. */
 static inline bool is_vm_hugetlb_page(struct vm_area_struct *vma)
 {
-	return vma->vm_flags & VM_HUGETLB;
+	return READ_ONCE(vma->vm_flags) & VM_HUGETLB;
 }
 
 /* -- mmap_lock and the per-VMA lock -------------------------------------- */

@@ -140,6 +140,7 @@ struct mm_struct {
 
 	/* The user-space mm. */
 	const struct anon_vma_topology *topology;
+	atomic_long_t *anon_vma_events;	/* its world's counters, by enum anon_vma_event */
 	struct um_world *world;
 	struct list_head mm_list;	/* in world->mms: world->mm_list_lock */
 	struct um_pgtable *pgd;

@@ -244,6 +244,10 @@ static inline void anon_vma_walk_finish(struct anon_vma *owner, struct anon_vma_
 		owner->topology->walk_end(walk);
 }
 
-void count_anon_vma_event(struct mm_struct *mm, enum anon_vma_event event);
+/* Any context. */
+static inline void count_anon_vma_event(struct mm_struct *mm, enum anon_vma_event event)
+{
+	atomic_long_inc(&mm->anon_vma_events[event]);
+}
 
 #endif
