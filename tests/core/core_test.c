@@ -1,0 +1,1061 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The functions of core/, one by one: words, notes, numbers, walks step by step. Where
+ * they need VMAs, in a world; nothing else runs in it, but where a test says so.
+ */
+#include <pthread.h>
+#include "lib/um_test.h"
+#include "internal.h"
+
+#define FAR	(BASE + (1UL << 30))
+
+static struct vm_area_struct *vma_at(struct mm_struct *mm, uint64_t addr)
+{
+	struct vm_area_struct *vma;
+
+	mmap_read_lock(mm);
+	vma = vma_lookup(mm, addr);
+	mmap_read_unlock(mm);
+	assert_non_null(vma);
+	return vma;
+}
+
+static struct anon_vma *anon_vma_at(struct mm_struct *mm, uint64_t addr)
+{
+	return anon_vma_tree_anon_vma(vma_at(mm, addr)->anon_vma);
+}
+
+static struct folio *folio_at(struct mm_struct *mm, uint64_t addr)
+{
+	struct um_pgtable *table = pgtable_find(mm, addr, 0);
+	pte_t pte;
+
+	assert_non_null(table);
+	pte = pgtable_get(table, pgtable_index(addr, 0));
+	assert_true(pte & PTE_PRESENT);
+	return pfn_folio(mm->world, pte_pfn(pte));
+}
+
+static uint64_t live(struct t *t, enum um_object object)
+{
+	rcu_barrier();
+	return t_stats(t).objects[object].live;
+}
+
+/* -- The word ---------------------------------------------------------------------------- */
+
+static void tagged_word(void **state)
+{
+	static const struct {
+		unsigned long tags;
+		bool lazy, in_place, detached_in_place, displaced, detached;
+	} cases[] = {
+		{ 0,		0, 0, 0, 0, 0 },
+		{ 1,		1, 1, 0, 0, 0 },
+		{ 1 | 2,	1, 0, 0, 1, 0 },
+		{ 1 | 4,	1, 0, 1, 0, 1 },
+		{ 1 | 2 | 4,	1, 0, 0, 1, 1 },
+	};
+	struct anon_vma *anon_vma = (struct anon_vma *)0x7f1234567890UL;
+	size_t i;
+
+	(void)state;
+	assert_null(anon_vma_tree_anon_vma(0));
+	assert_false(anon_vma_tree_in_place(0));
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		anon_vma_tree_t tree = make_anon_vma_tree(anon_vma, cases[i].tags);
+
+		assert_ptr_equal(anon_vma_tree_anon_vma(tree), anon_vma);
+		assert_int_equal(anon_vma_tree_is_lazy(tree), cases[i].lazy);
+		assert_int_equal(anon_vma_tree_in_place(tree), cases[i].in_place);
+		assert_int_equal(anon_vma_tree_detached_in_place(tree),
+				 cases[i].detached_in_place);
+		assert_int_equal(anon_vma_tree_displaced(tree), cases[i].displaced);
+		assert_int_equal(anon_vma_tree_detached(tree), cases[i].detached);
+		/* To and fro, the rest of the word stays. */
+		assert_true(anon_vma_tree_detached(anon_vma_tree_mk_detached(tree)));
+		assert_int_equal(anon_vma_tree_mk_attached(anon_vma_tree_mk_detached(tree)),
+				 anon_vma_tree_mk_attached(tree));
+		assert_ptr_equal(anon_vma_tree_anon_vma(anon_vma_tree_mk_detached(tree)), anon_vma);
+		if (!cases[i].detached)
+			assert_int_equal(anon_vma_tree_mk_attached(tree), tree);
+	}
+}
+
+/* -- Notes of migrations -------------------------------------------------------------------- */
+
+static void notes_count(void **state)
+{
+	migration_note_t note = migration_note_begin();
+
+	(void)state;
+	/* Nothing installed: nothing to stop for. */
+	assert_false(migration_note_complete(note, 0));
+	assert_false(migration_note_complete(note, 1));
+	note = migration_note_installed(note, 1);
+	assert_false(migration_note_complete(note, 0));
+	assert_true(migration_note_complete(note, 1));
+	note = migration_note_installed(note, 512);
+	assert_false(migration_note_complete(note, 512));
+	assert_true(migration_note_complete(note, 513));
+	assert_true(migration_note_complete(note, 514));
+	assert_false(migration_note_complete(MIGRATION_NOTE_UNKNOWN, 0));
+	assert_false(migration_note_complete(MIGRATION_NOTE_UNKNOWN, 1000));
+}
+
+static void notes_saturate(void **state)
+{
+	const unsigned long max = MIGRATION_NOTE_COUNT_MAX;
+	migration_note_t begin = migration_note_begin(), note;
+
+	(void)state;
+	note = migration_note_installed(begin, max - 1);
+	assert_true(migration_note_complete(note, max - 1));
+	/* Full: says nothing any more, and does not spill into the clock. */
+	note = migration_note_installed(note, 1);
+	assert_false(migration_note_complete(note, max));
+	assert_false(migration_note_complete(note, ~0UL));
+	note = migration_note_installed(note, 1);
+	assert_int_equal(note >> MIGRATION_NOTE_COUNT_BITS, begin >> MIGRATION_NOTE_COUNT_BITS);
+	assert_false(migration_note_complete(note, ~0UL));
+	note = migration_note_installed(migration_note_installed(begin, 5), max);
+	assert_int_equal(note >> MIGRATION_NOTE_COUNT_BITS, begin >> MIGRATION_NOTE_COUNT_BITS);
+	assert_false(migration_note_complete(note, ~0UL));
+}
+
+static void notes_see_copies(void **state)
+{
+	migration_note_t note = migration_note_installed(migration_note_begin(), 1);
+
+	(void)state;
+	assert_true(migration_note_complete(note, 1));
+	migration_entry_copied();
+	assert_false(migration_note_complete(note, 1));
+	assert_false(migration_note_complete(note, 1000));
+	note = migration_note_installed(migration_note_begin(), 1);
+	assert_true(migration_note_complete(note, 1));
+}
+
+/* -- Addresses --------------------------------------------------------------------------------- */
+
+static void range_address(void **state)
+{
+	/* Pages 100..109, at 0x10000. */
+	struct vm_area_struct vma = { .vm_start = 0x10000, .vm_end = 0x10000 + 10 * PG };
+	const unsigned long none = -EFAULT;
+
+	(void)state;
+	assert_int_equal(vma_range_address(&vma, 100, 100, 100), 0x10000);
+	assert_int_equal(vma_range_address(&vma, 100, 109, 109), 0x10000 + 9 * PG);
+	assert_int_equal(vma_range_address(&vma, 100, 110, 110), none);
+	assert_int_equal(vma_range_address(&vma, 100, 99, 99), none);
+	assert_int_equal(vma_range_address(&vma, 100, 0, 99), none);
+	/* A folio that begins before, that ends behind, that does both. */
+	assert_int_equal(vma_range_address(&vma, 100, 90, 100), 0x10000);
+	assert_int_equal(vma_range_address(&vma, 100, 105, 200), 0x10000 + 5 * PG);
+	assert_int_equal(vma_range_address(&vma, 100, 0, ~0UL), 0x10000);
+	assert_int_equal(vma_range_address(&vma, 100, 110, ~0UL), none);
+	/* From page 0 on, and at the upper end of all offsets. */
+	assert_int_equal(vma_range_address(&vma, 0, 0, 0), 0x10000);
+	assert_int_equal(vma_range_address(&vma, ~0UL - 9, ~0UL, ~0UL), 0x10000 + 9 * PG);
+	assert_int_equal(vma_range_address(&vma, ~0UL - 9, ~0UL - 9, ~0UL), 0x10000);
+	assert_int_equal(vma_range_address(&vma, ~0UL - 9, 0, 100), none);
+}
+
+/* -- Numbering --------------------------------------------------------------------------------- */
+
+static void numbering(void **state)
+{
+	struct t *t = *state;
+	struct um_file *file = um_file_create(t->world, UM_FILE_REGULAR);
+	const unsigned long away = (FAR - BASE) / PG;
+	struct mm_struct *mm = t_mm(t);
+	struct anon_vma_numbering is;
+	struct vm_area_struct *vma;
+
+	t_map(mm, BASE, 8);
+	vma = vma_at(mm, BASE);
+	is = anon_vma_numbering(vma, BASE, BASE / PG);
+	assert_int_equal(is.tree, 0);
+	t_write(mm, BASE, 8, 100);
+	is = anon_vma_numbering(vma, BASE, BASE / PG);
+	assert_int_equal(is.tree, vma->anon_vma);
+	assert_int_equal(is.address, BASE);
+	assert_int_equal(is.displacement, 0);
+	/* Its third page, where it is, and elsewhere. */
+	is = anon_vma_numbering(vma, BASE + 2 * PG, BASE / PG + 2);
+	assert_int_equal(is.displacement, 0);
+	is = anon_vma_numbering(vma, FAR, BASE / PG + 2);
+	assert_int_equal(is.address, FAR);
+	assert_int_equal(is.displacement, 2 - away);
+	assert_int_equal(anon_page_index(vma, BASE + 3 * PG), BASE / PG + 3);
+	assert_int_equal(vma_anon_pgoff(vma), BASE / PG);
+	t_move(mm, BASE, 8, FAR, 0);
+	vma = vma_at(mm, FAR);
+	is = anon_vma_numbering(vma, FAR, vma->vm_pgoff);
+	assert_int_equal(is.displacement, -away);
+	assert_int_equal(anon_page_index(vma, FAR + 3 * PG), BASE / PG + 3);
+	/* Back: in place. */
+	is = anon_vma_numbering(vma, BASE, vma->vm_pgoff);
+	assert_int_equal(is.displacement, 0);
+
+	/* A file's pages are numbered by address, wherever in the file they are. */
+	t_map_file(mm, BASE, 8, file, 77);
+	t_write(mm, BASE, 1, 200);
+	vma = vma_at(mm, BASE);
+	is = anon_vma_numbering(vma, BASE, 77);
+	assert_int_equal(is.displacement, 0);
+	assert_int_equal(anon_page_index(vma, BASE + PG), BASE / PG + 1);
+	t_move(mm, BASE, 8, FAR + 64 * PG, 0);
+	vma = vma_at(mm, FAR + 64 * PG);
+	is = anon_vma_numbering(vma, FAR + 64 * PG, 77);
+	assert_int_equal(is.displacement, -away - 64);
+	assert_int_equal(anon_page_index(vma, FAR + 65 * PG), BASE / PG + 1);
+	um_file_put(file);
+}
+
+/* May @vma and a range at @address, numbered so, be one? */
+static bool mergeable(struct vm_area_struct *vma, anon_vma_tree_t tree, unsigned long address,
+		      unsigned long displacement)
+{
+	struct anon_vma_numbering other = {
+		.tree = tree, .address = address, .displacement = displacement };
+	bool may;
+
+	mmap_write_lock(vma->vm_mm);
+	vma_start_write(vma);
+	may = lazy_anon_vma_mergeable(vma, &other);
+	mmap_write_unlock(vma->vm_mm);
+	return may;
+}
+
+static bool may_start_at(struct vm_area_struct *vma, unsigned long address)
+{
+	bool may;
+
+	mmap_write_lock(vma->vm_mm);
+	vma_start_write(vma);
+	may = lazy_anon_vma_may_start_at(vma, address);
+	mmap_write_unlock(vma->vm_mm);
+	return may;
+}
+
+static void mergeable_numbering(void **state)
+{
+	struct t *t = *state;
+	const unsigned long away = (FAR - BASE) / PG;
+	struct mm_struct *mm = t_mm(t), *other = t_mm(t);
+	struct vm_area_struct *fresh, *in_place, *moved, *foreign;
+	anon_vma_tree_t tree;
+
+	t_map(mm, BASE, 4);
+	t_write(mm, BASE, 4, 100);
+	t_move(mm, BASE, 4, FAR, 0);
+	t_map(mm, BASE, 4);
+	t_write(mm, BASE, 4, 200);
+	t_map(mm, BASE + 64 * PG, 4);
+	t_map(other, BASE, 4);
+	t_write(other, BASE, 4, 300);
+	fresh = vma_at(mm, BASE + 64 * PG);
+	in_place = vma_at(mm, BASE);
+	moved = vma_at(mm, FAR);
+	foreign = vma_at(other, BASE);
+	tree = in_place->anon_vma;
+
+	/* Without pages on either side. */
+	assert_true(mergeable(fresh, 0, BASE, 0));
+	assert_true(mergeable(fresh, 0, 0, -1UL));
+	/* Both with pages: same number, or not; same anon_vma, or not. */
+	assert_true(mergeable(in_place, tree, BASE + 4 * PG, 0));
+	assert_false(mergeable(in_place, tree, BASE + 4 * PG, 1));
+	assert_false(mergeable(in_place, moved->anon_vma, BASE + 4 * PG, -away));
+	assert_true(mergeable(moved, moved->anon_vma, FAR + 4 * PG, -away));
+	assert_true(mergeable(moved, tree, FAR + 4 * PG, -away));
+	assert_false(mergeable(moved, tree, FAR + 4 * PG, 0));
+	assert_false(mergeable(in_place, foreign->anon_vma, BASE + 4 * PG, 0));
+	/* One of them: does its numbering reach below 0 at the other's place? */
+	assert_true(mergeable(in_place, 0, 0, 5));
+	assert_true(mergeable(moved, 0, away * PG, 0));
+	assert_false(mergeable(moved, 0, (away - 1) * PG, 0));
+	assert_false(mergeable(moved, 0, 0, 0));
+	assert_true(mergeable(fresh, tree, BASE, -(BASE / PG + 64)));
+	assert_false(mergeable(fresh, tree, BASE, -(BASE / PG + 65)));
+	assert_true(mergeable(fresh, tree, BASE, 1000));
+
+	assert_true(may_start_at(fresh, 0));
+	assert_true(may_start_at(in_place, 0));
+	assert_true(may_start_at(moved, away * PG));
+	assert_false(may_start_at(moved, (away - 1) * PG));
+}
+
+/* -- Walks ------------------------------------------------------------------------------------------ */
+
+#define MAX_VISITS	64
+
+struct visits {
+	struct vm_area_struct *vma[MAX_VISITS];
+	unsigned long address[MAX_VISITS];
+	int nr, restarts;
+	int disturb;		/* so many visits are followed by a change of the VMAs */
+	int stop_after;		/* 0: never */
+};
+
+static bool visit(struct folio *folio, struct vm_area_struct *vma, unsigned long address,
+		  void *arg)
+{
+	struct visits *visits = arg;
+	struct anon_vma *anon_vma = folio_anon_vma(folio);
+
+	assert_true(visits->nr < MAX_VISITS);
+	visits->vma[visits->nr] = vma;
+	visits->address[visits->nr++] = address;
+	if (visits->disturb) {
+		/* What a mutator does to those who do not hold the rwsem. */
+		visits->disturb--;
+		lazy_anon_vma_adjust_begin(anon_vma);
+		lazy_anon_vma_adjust_end(anon_vma);
+	}
+	return visits->nr != visits->stop_after;
+}
+
+static void visits_restart(void *arg)
+{
+	struct visits *visits = arg;
+
+	visits->restarts++;
+	visits->nr = 0;
+}
+
+static struct visits walk(struct folio *folio)
+{
+	struct visits visits = { 0 };
+	struct rmap_walk_control rwc = {
+		.arg = &visits, .rmap_one = visit, .anon_lock = folio_lock_anon_vma_read };
+
+	rmap_walk_anon(folio, &rwc, false);
+	assert_false(rwc.contended);
+	return visits;
+}
+
+static struct visits walk_maybe_lockless(struct folio *folio, int disturb)
+{
+	struct visits visits = { .disturb = disturb };
+	struct rmap_walk_control rwc = {
+		.arg = &visits, .rmap_one = visit, .anon_lock = folio_lock_anon_vma_read,
+		.restart = visits_restart };
+
+	rmap_walk_anon(folio, &rwc, false);
+	return visits;
+}
+
+/* Visits of a walk for an address. The owner need not be locked. */
+static int walk_address(struct anon_vma *owner, unsigned long address, struct vm_area_struct *vma)
+{
+	struct vm_area_struct *found;
+	struct anon_vma_walk w;
+	int nr = 0;
+
+	anon_vma_lock_read(owner);
+	anon_vma_walk_begin_address(&w, owner, address);
+	while ((found = anon_vma_walk_next(&w))) {
+		assert_int_equal(w.address, address);
+		nr += found == vma;
+	}
+	anon_vma_walk_end(&w, true);
+	return nr;
+}
+
+static void walk_ends_early(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t);
+	struct visits visits = { .stop_after = 2 };
+	struct rmap_walk_control rwc = { .arg = &visits, .rmap_one = visit };
+	int i;
+
+	t_map(mm, BASE, 1);
+	t_write(mm, BASE, 1, 100);
+	for (i = 0; i < 5; i++)
+		t_fork(mm);
+	assert_int_equal(walk(folio_at(mm, BASE)).nr, 6);
+	rmap_walk_anon(folio_at(mm, BASE), &rwc, false);
+	assert_int_equal(visits.nr, 2);
+	/* Everything it held has been let go of. */
+	assert_int_equal(walk(folio_at(mm, BASE)).nr, 6);
+	t_unmap(mm, BASE, 1);
+}
+
+static void lockless_for_simple_owners(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t);
+	struct um_stats before, after;
+	struct visits visits;
+
+	t_map(mm, BASE, 4);
+	t_write(mm, BASE, 4, 100);
+	before = t_stats(t);
+	visits = walk_maybe_lockless(folio_at(mm, BASE + PG), 0);
+	after = t_stats(t);
+	assert_int_equal(visits.nr, 1);
+	assert_ptr_equal(visits.vma[0], vma_at(mm, BASE));
+	assert_int_equal(visits.address[0], BASE + PG);
+	assert_int_equal(visits.restarts, 0);
+	assert_int_equal(after.lockless, before.lockless + 1);
+	assert_int_equal(after.lockless_fallbacks, before.lockless_fallbacks);
+	/* Without restart nobody has said that callbacks may run twice: locks. */
+	assert_int_equal(walk(folio_at(mm, BASE)).nr, 1);
+	assert_int_equal(t_stats(t).lockless, after.lockless);
+}
+
+static void lockless_looks_again(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t);
+	struct um_stats before, after;
+	struct visits visits;
+
+	t_map(mm, BASE, 4);
+	t_write(mm, BASE, 4, 100);
+	before = t_stats(t);
+	visits = walk_maybe_lockless(folio_at(mm, BASE), 1);
+	after = t_stats(t);
+	assert_int_equal(visits.nr, 1);
+	assert_int_equal(visits.restarts, 1);
+	assert_int_equal(after.lockless, before.lockless + 1);
+	assert_int_equal(after.lockless_retries, before.lockless_retries + 1);
+	/* Again and again: then it takes the lock, and starts over for that. */
+	visits = walk_maybe_lockless(folio_at(mm, BASE), 3);
+	assert_int_equal(visits.nr, 1);
+	assert_int_equal(visits.restarts, 3);
+	assert_int_equal(t_stats(t).lockless, after.lockless);
+	assert_int_equal(t_stats(t).lockless_fallbacks, after.lockless_fallbacks + 1);
+	assert_int_equal(t_stats(t).lockless_retries, after.lockless_retries + 2);
+}
+
+static void assert_locks(struct t *t, struct folio *folio, int nr)
+{
+	uint64_t lockless = t_stats(t).lockless;
+	struct visits visits = walk_maybe_lockless(folio, 0);
+
+	assert_int_equal(visits.nr, nr);
+	assert_int_equal(visits.restarts, 0);
+	assert_int_equal(t_stats(t).lockless, lockless);
+}
+
+/* Children, a displaced VMA, half a fork, a batch of detached VMAs: locks. */
+static void lockless_not_for_others(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t), *child;
+	struct folio *folio;
+	uint64_t lockless;
+
+	t_map(mm, BASE, 4);
+	t_write(mm, BASE, 4, 100);
+	folio = folio_at(mm, BASE);
+	child = t_fork(mm);
+	assert_locks(t, folio, 2);
+	um_exit(child);
+	lockless = t_stats(t).lockless;
+	walk_maybe_lockless(folio, 0);
+	assert_int_equal(t_stats(t).lockless, lockless + 1);
+
+	t_map(mm, FAR, 4);
+	t_write(mm, FAR, 4, 200);
+	t_move(mm, FAR, 4, FAR + 64 * PG, 0);
+	assert_locks(t, folio, 1);
+	assert_locks(t, folio_at(mm, FAR + 64 * PG), 1);
+	t_unmap(mm, FAR + 64 * PG, 4);
+	lockless = t_stats(t).lockless;
+	walk_maybe_lockless(folio, 0);
+	assert_int_equal(t_stats(t).lockless, lockless + 1);
+
+	anon_vma_fork_failed(mm, BASE + 4 * PG);
+	assert_locks(t, folio, 1);
+	anon_vma_fork_failed(mm, ULONG_MAX);
+	lockless = t_stats(t).lockless;
+	walk_maybe_lockless(folio, 0);
+	assert_int_equal(t_stats(t).lockless, lockless + 1);
+}
+
+/* While a mutator is at work nobody goes without the lock. */
+static void lockless_not_under_a_mutator(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t);
+	struct visits visits = { 0 };
+	struct rmap_walk_control rwc = {
+		.arg = &visits, .rmap_one = visit, .anon_lock = folio_lock_anon_vma_read,
+		.restart = visits_restart, .try_lock = true };
+	uint64_t lockless;
+	struct folio *folio;
+
+	t_map(mm, BASE, 4);
+	t_write(mm, BASE, 4, 100);
+	folio = folio_at(mm, BASE);
+	lockless = t_stats(t).lockless;
+	anon_vma_tree_lock_write(vma_at(mm, BASE)->anon_vma);
+	rmap_walk_anon(folio, &rwc, false);
+	anon_vma_tree_unlock_write(vma_at(mm, BASE)->anon_vma);
+	assert_true(rwc.contended);
+	assert_int_equal(visits.nr, 0);
+	assert_int_equal(t_stats(t).lockless, lockless);
+}
+
+/* -- Depth ------------------------------------------------------------------------------------------- */
+
+static void depth_and_joins(void **state)
+{
+	struct mm_struct *mm[LAZY_ANON_VMA_MAX_DEPTH + 4];
+	const int max = LAZY_ANON_VMA_MAX_DEPTH, nr = max + 4;
+	struct t *t = *state;
+	struct visits visits;
+	int i;
+
+	mm[0] = t_mm(t);
+	t_map(mm[0], BASE, 1);
+	t_write(mm[0], BASE, 1, 100);
+	for (i = 1; i < nr; i++)
+		mm[i] = t_fork(mm[i - 1]);
+	for (i = 0; i < nr; i++) {
+		struct anon_vma *anon_vma = mm[i]->anon_vma;
+
+		assert_int_equal(lazy_anon_vma_depth(anon_vma), i < max ? i : max - 1);
+		assert_true(lazy_anon_vma_is_valid(anon_vma));
+		if (i && i < max)
+			assert_ptr_equal(lazy_anon_vma_parent(anon_vma), mm[i - 1]->anon_vma);
+		if (i >= max)
+			assert_ptr_equal(anon_vma, mm[max - 1]->anon_vma);
+	}
+	assert_null(lazy_anon_vma_parent(mm[0]->anon_vma));
+	assert_int_equal(t_stats(t).joins, nr - max);
+	/* Owners that cover: ancestors and itself; not the one below. */
+	assert_true(lazy_anon_vma_covers(mm[0]->anon_vma, vma_at(mm[nr - 1], BASE)));
+	assert_true(lazy_anon_vma_covers(mm[nr - 1]->anon_vma, vma_at(mm[max - 1], BASE)));
+	assert_true(lazy_anon_vma_covers(mm[5]->anon_vma, vma_at(mm[5], BASE)));
+	assert_false(lazy_anon_vma_covers(mm[6]->anon_vma, vma_at(mm[5], BASE)));
+	assert_ptr_equal(lazy_anon_vma_owner(vma_at(mm[7], BASE), true), mm[7]->anon_vma);
+	assert_ptr_equal(lazy_anon_vma_owner(vma_at(mm[7], BASE), false), mm[0]->anon_vma);
+	/* From the top on, each once, and in order of descent. */
+	visits = walk(folio_at(mm[0], BASE));
+	assert_int_equal(visits.nr, nr);
+	for (i = 0; i < nr; i++)
+		assert_ptr_equal(visits.vma[i], vma_at(mm[i], BASE));
+	/* A page of one that has joined: all who have, and nobody else, can have it. */
+	t_write(mm[nr - 1], BASE, 1, 200);
+	assert_int_equal(walk(folio_at(mm[nr - 1], BASE)).nr, nr - max + 1);
+	/* Such an owner serves several: no walk without locks. */
+	assert_locks(t, folio_at(mm[nr - 1], BASE), nr - max + 1);
+}
+
+/* -- Detached VMAs -------------------------------------------------------------------------------------- */
+
+struct detached {
+	struct anon_vma_detached batch;
+	struct maple_tree vmas;
+	struct mm_struct *mm;
+};
+
+/* mmap_lock stays held until put_back(). */
+static void take_out(struct detached *detached, struct vm_area_struct *vma)
+{
+	MA_STATE(mas, &detached->vmas, vma->vm_start, vma->vm_end - 1);
+
+	detached->mm = vma->vm_mm;
+	mt_init(&detached->vmas);
+	detached->batch = (struct anon_vma_detached) {
+		.start = vma->vm_start, .end = vma->vm_end, .vmas = &detached->vmas };
+	mmap_write_lock(vma->vm_mm);
+	vma_start_write(vma);
+	assert_int_equal(mas_store_gfp(&mas, vma, GFP_KERNEL), 0);
+	anon_vma_detach(vma->vm_mm, &detached->batch);
+}
+
+static void put_back(struct detached *detached)
+{
+	anon_vma_reattach(detached->mm, &detached->batch);
+	mtree_destroy(&detached->vmas);
+	mmap_write_unlock(detached->mm);
+}
+
+static void store_vma(struct vm_area_struct *vma, void *entry)
+{
+	MA_STATE(mas, &vma->vm_mm->mm_mt, vma->vm_start, vma->vm_end - 1);
+
+	assert_int_equal(mas_store_gfp(&mas, entry, GFP_KERNEL), 0);
+}
+
+/* Found once: in the tree, in both, in the list alone, and in the tree again. */
+static void detached_is_found_once(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t), *child;
+	struct vm_area_struct *vma;
+	struct detached detached;
+	struct folio *folio;
+	int displaced;
+
+	for (displaced = 0; displaced < 2; displaced++) {
+		uint64_t at = displaced ? FAR : BASE;
+
+		t_map(mm, BASE, 4);
+		t_write(mm, BASE, 4, 100);
+		t_map(mm, BASE + 64 * PG, 4);
+		t_write(mm, BASE + 64 * PG, 4, 200);
+		if (displaced)
+			t_move(mm, BASE, 4, FAR, 0);
+		child = t_fork(mm);
+		vma = vma_at(mm, at);
+		folio = folio_at(mm, at + PG);
+		assert_int_equal(walk(folio).nr, 2);
+
+		take_out(&detached, vma);
+		assert_true(anon_vma_tree_detached(vma->anon_vma));
+		assert_int_equal(anon_vma_tree_displaced(vma->anon_vma), displaced);
+		assert_int_equal(walk(folio).nr, 2);
+		assert_ptr_equal(walk(folio).vma[0], vma);
+		assert_int_equal(walk(folio).address[0], at + PG);
+		assert_int_equal(walk_address(mm->anon_vma, at + PG, vma), 1);
+		assert_int_equal(walk_address(mm->anon_vma, at + 5 * PG, vma), 0);
+		store_vma(vma, NULL);
+		assert_int_equal(walk(folio).nr, 2);
+		assert_int_equal(walk_address(mm->anon_vma, at + PG, vma), 1);
+		/* The others stay where they are. */
+		assert_int_equal(walk(folio_at(mm, BASE + 64 * PG)).nr, 2);
+		store_vma(vma, vma);
+		put_back(&detached);
+
+		assert_false(anon_vma_tree_detached(vma->anon_vma));
+		assert_int_equal(walk(folio).nr, 2);
+		assert_int_equal(walk_address(mm->anon_vma, at + PG, vma), 1);
+		um_exit(child);
+		t_unmap(mm, at, 4);
+		t_unmap(mm, BASE + 64 * PG, 4);
+	}
+}
+
+/* Given back: not found, displaced or not. The walk without locks waits for that, too. */
+static void detach_done_is_not_found(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t);
+	struct detached detached;
+	struct vm_area_struct *vma;
+	struct folio *folio;
+	uint64_t lockless;
+
+	t_map(mm, BASE, 4);
+	t_write(mm, BASE, 4, 100);
+	vma = vma_at(mm, BASE);
+	folio = folio_at(mm, BASE);
+	lockless = t_stats(t).lockless;
+	take_out(&detached, vma);
+	assert_int_equal(walk_maybe_lockless(folio, 0).nr, 1);
+	assert_int_equal(t_stats(t).lockless, lockless);
+	anon_vma_detach_done(mm, &detached.batch);
+	assert_int_equal(walk(folio).nr, 0);
+	assert_int_equal(walk_address(mm->anon_vma, BASE, vma), 0);
+	/* As it was, so that it can end. */
+	anon_vma_detach(mm, &detached.batch);
+	put_back(&detached);
+	assert_int_equal(walk(folio).nr, 1);
+}
+
+/* VMAs without pages are nobody's business: no lock is taken for them. */
+static void detach_of_unfaulted(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t);
+	struct detached detached;
+	struct vm_area_struct *vma;
+
+	t_map(mm, BASE, 4);
+	t_write(mm, BASE, 4, 100);
+	t_map(mm, FAR, 4);
+	vma = vma_at(mm, FAR);
+	anon_vma_lock_write(mm->anon_vma);
+	take_out(&detached, vma);
+	assert_true(list_empty(&detached.batch.node));
+	assert_int_equal(vma->anon_vma, 0);
+	put_back(&detached);
+	anon_vma_unlock_write(mm->anon_vma);
+	assert_int_equal(vma->anon_vma, 0);
+}
+
+/* -- A fork that failed ------------------------------------------------------------------------------------- */
+
+static void fork_failed_limits_walks(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t), *child;
+
+	t_map(mm, BASE, 4);
+	t_map(mm, FAR, 4);
+	t_write(mm, BASE, 4, 100);
+	t_write(mm, FAR, 4, 200);
+	child = t_fork(mm);
+	assert_int_equal(walk(folio_at(mm, BASE)).nr, 2);
+	assert_int_equal(walk(folio_at(mm, FAR)).nr, 2);
+	anon_vma_fork_failed(child, FAR);
+	assert_int_equal(walk(folio_at(mm, BASE)).nr, 2);
+	assert_int_equal(walk(folio_at(mm, FAR)).nr, 1);
+	anon_vma_fork_failed(child, BASE);
+	assert_int_equal(walk(folio_at(mm, BASE)).nr, 1);
+	anon_vma_fork_failed(child, 0);
+	assert_int_equal(walk(folio_at(mm, BASE)).nr, 1);
+	anon_vma_fork_failed(child, ULONG_MAX);
+	assert_int_equal(walk(folio_at(mm, FAR)).nr, 2);
+}
+
+/* A child's tree that still holds the parent's VMA: known by vm_mm, and passed over. */
+static void parents_vma_in_the_childs_tree(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t), *child;
+	struct vm_area_struct *own, *parents;
+	struct visits visits;
+
+	t_map(mm, BASE, 4);
+	t_write(mm, BASE, 4, 100);
+	child = t_fork(mm);
+	own = vma_at(child, BASE);
+	parents = vma_at(mm, BASE);
+	mmap_write_lock(child);
+	store_vma(own, parents);
+	visits = walk(folio_at(mm, BASE));
+	store_vma(own, own);
+	mmap_write_unlock(child);
+	assert_int_equal(visits.nr, 1);
+	assert_ptr_equal(visits.vma[0], parents);
+}
+
+/* -- Lives ----------------------------------------------------------------------------------------------------- */
+
+static void *exit_mm(void *mm)
+{
+	um_thread_register();
+	um_exit(mm);
+	um_thread_unregister();
+	return NULL;
+}
+
+/*
+ * An owner without mm is kept by a child. A walk is at that child, which then exits: the
+ * exit waits for the walk to leave, takes the child's anon_vma along, and the owner goes
+ * when the walk ends.
+ */
+static void last_descendant_goes_under_a_walk(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t), *child;
+	struct vm_area_struct *vma;
+	struct anon_vma *owner;
+	struct anon_vma_walk w;
+	struct folio *folio;
+	pthread_t thread;
+
+	t_map(mm, BASE, 1);
+	t_write(mm, BASE, 1, 100);
+	child = t_fork(mm);
+	um_exit(mm);
+	assert_int_equal(live(t, UM_OBJ_ANON_VMA), 2);
+	folio = folio_at(child, BASE);
+	vma = vma_at(child, BASE);
+
+	owner = folio_lock_anon_vma_read(folio, NULL);
+	assert_non_null(owner);
+	assert_ptr_equal(owner, lazy_anon_vma_parent(child->anon_vma));
+	anon_vma_walk_begin(&w, owner, BASE / PG, BASE / PG);
+	assert_ptr_equal(anon_vma_walk_next(&w), vma);
+	assert_int_equal(w.address, BASE);
+	assert_int_equal(pthread_create(&thread, NULL, exit_mm, child), 0);
+	assert_null(anon_vma_walk_next(&w));
+	pthread_join(thread, NULL);
+	/* The child's has gone; the owner is kept by the walk alone. */
+	assert_int_equal(live(t, UM_OBJ_ANON_VMA), 1);
+	assert_int_equal(atomic_read(&owner->refcount), 1);
+	anon_vma_walk_end(&w, true);
+	assert_int_equal(live(t, UM_OBJ_ANON_VMA), 0);
+}
+
+/* A long line of ancestors, of which only the last descendant lives, goes at once. */
+static void line_of_dead_goes_at_once(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t), *child, *brother;
+	int i;
+
+	t_map(mm, BASE, 1);
+	t_write(mm, BASE, 1, 100);
+	brother = NULL;
+	for (i = 1; i < LAZY_ANON_VMA_MAX_DEPTH; i++) {
+		child = t_fork(mm);
+		if (i == 8)
+			brother = t_fork(mm);
+		um_exit(mm);
+		mm = child;
+	}
+	assert_int_equal(live(t, UM_OBJ_ANON_VMA), LAZY_ANON_VMA_MAX_DEPTH + 1);
+	assert_int_equal(t_stats(t).anon_vmas_dead, LAZY_ANON_VMA_MAX_DEPTH - 1);
+	um_exit(mm);
+	/* Those above the brother stay, and he. */
+	assert_int_equal(live(t, UM_OBJ_ANON_VMA), 9);
+	um_exit(brother);
+	assert_int_equal(live(t, UM_OBJ_ANON_VMA), 0);
+}
+
+/* -- From the folio to its owner --------------------------------------------------------------------------------- */
+
+static void owner_of_unmapped_folio(void **state)
+{
+	struct t *t = *state;
+	struct rmap_walk_control rwc = { 0 };
+	struct mm_struct *mm = t_mm(t);
+	struct anon_vma *anon_vma;
+	struct folio *folio;
+
+	t_map(mm, BASE, 2);
+	t_write(mm, BASE, 2, 100);
+	folio = folio_at(mm, BASE);
+	folio_get(folio);
+	anon_vma = folio_get_anon_vma(folio);
+	assert_ptr_equal(anon_vma, anon_vma_at(mm, BASE));
+	put_anon_vma(anon_vma);
+	anon_vma = folio_lock_anon_vma_read(folio, &rwc);
+	assert_ptr_equal(anon_vma, anon_vma_at(mm, BASE));
+	anon_vma_unlock_read(anon_vma);
+
+	/* In the swap cache, kept by our reference: it names its owner, but is not mapped. */
+	um_reclaim(t->world, 100);
+	um_reclaim(t->world, 100);
+	assert_false(folio_mapped(folio));
+	assert_non_null(folio_anon_vma(folio));
+	assert_null(folio_get_anon_vma(folio));
+	assert_null(folio_lock_anon_vma_read(folio, &rwc));
+	assert_false(rwc.contended);
+	/* Mapped again, the same one. */
+	t_expect(mm, BASE, 1, 100);
+	assert_ptr_equal(folio_at(mm, BASE), folio);
+	anon_vma = folio_get_anon_vma(folio);
+	assert_ptr_equal(anon_vma, anon_vma_at(mm, BASE));
+	put_anon_vma(anon_vma);
+
+	/* Unmapped for good, and its owner gone. */
+	um_exit(mm);
+	assert_int_equal(live(t, UM_OBJ_ANON_VMA), 0);
+	assert_null(folio_get_anon_vma(folio));
+	assert_null(folio_lock_anon_vma_read(folio, NULL));
+	folio_put(t->world, folio);
+}
+
+/* A page whose owner has changed: by COW reuse, by UFFDIO_MOVE. */
+static void owner_changes(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t), *child;
+	struct anon_vma *anon_vma;
+	struct folio *folio;
+
+	t_map(mm, BASE, 1);
+	t_write(mm, BASE, 1, 100);
+	child = t_fork(mm);
+	folio = folio_at(child, BASE);
+	assert_ptr_equal(folio_anon_vma(folio), anon_vma_at(mm, BASE));
+	t_unmap(mm, BASE, 1);
+	t_write(child, BASE, 1, 200);
+	assert_ptr_equal(folio_at(child, BASE), folio);
+	anon_vma = folio_lock_anon_vma_read(folio, NULL);
+	assert_ptr_equal(anon_vma, anon_vma_at(child, BASE));
+	anon_vma_unlock_read(anon_vma);
+	assert_int_equal(walk(folio).nr, 1);
+	t_map(child, FAR, 1);
+	assert_int_equal(um_uffd_move(child, FAR, BASE, PG), 0);
+	assert_ptr_equal(folio_at(child, FAR), folio);
+	assert_int_equal(folio_pgoff(folio), FAR / PG);
+	anon_vma = folio_get_anon_vma(folio);
+	assert_ptr_equal(anon_vma, anon_vma_at(child, FAR));
+	put_anon_vma(anon_vma);
+}
+
+/* Not of the page cache, and not anybody's. */
+static void owner_of_file_page(void **state)
+{
+	struct t *t = *state;
+	struct um_file *file = um_file_create(t->world, UM_FILE_REGULAR);
+	struct mm_struct *mm = t_mm(t);
+	uint64_t content;
+	struct folio *folio;
+
+	t_map_file(mm, BASE, 1, file, 0);
+	assert_int_equal(um_read(mm, BASE, &content), 0);
+	folio = folio_at(mm, BASE);
+	assert_true(folio_mapped(folio));
+	assert_null(folio_anon_vma(folio));
+	assert_null(folio_get_anon_vma(folio));
+	assert_null(folio_lock_anon_vma_read(folio, NULL));
+	um_file_put(file);
+}
+
+/* A lock that is not to be had, of the owner and of a descendant: said, not waited for. */
+static void try_lock_tells_contention(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t), *child;
+	struct visits visits = { 0 };
+	struct rmap_walk_control rwc = { .arg = &visits, .rmap_one = visit, .try_lock = true };
+	bool contended = false;
+	struct folio *folio;
+
+	t_map(mm, BASE, 1);
+	t_write(mm, BASE, 1, 100);
+	child = t_fork(mm);
+	folio = folio_at(mm, BASE);
+	rmap_walk_anon(folio, &rwc, false);
+	assert_false(rwc.contended);
+	assert_int_equal(visits.nr, 2);
+
+	anon_vma_lock_write(anon_vma_at(mm, BASE));
+	visits.nr = 0;
+	rmap_walk_anon(folio, &rwc, false);
+	assert_true(rwc.contended);
+	assert_int_equal(visits.nr, 0);
+	rwc.contended = false;
+	assert_null(folio_lock_anon_vma_read(folio, &rwc));
+	assert_true(rwc.contended);
+	folio_referenced(folio, false, &contended);
+	assert_true(contended);
+	anon_vma_unlock_write(anon_vma_at(mm, BASE));
+	rwc.contended = false;
+	contended = false;
+
+	if (t->lazy) {
+		anon_vma_lock_write(child->anon_vma);
+		visits.nr = 0;
+		rmap_walk_anon(folio, &rwc, false);
+		assert_true(rwc.contended);
+		assert_int_equal(visits.nr, 1);
+		folio_referenced(folio, false, &contended);
+		assert_true(contended);
+		anon_vma_unlock_write(child->anon_vma);
+	}
+	rwc.contended = false;
+	visits.nr = 0;
+	rmap_walk_anon(folio, &rwc, false);
+	assert_false(rwc.contended);
+	assert_int_equal(visits.nr, 2);
+}
+
+/* A reader is no obstacle to a reader. */
+static void try_lock_beside_a_reader(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t);
+	struct visits visits = { 0 };
+	struct rmap_walk_control rwc = { .arg = &visits, .rmap_one = visit, .try_lock = true };
+
+	t_map(mm, BASE, 1);
+	t_write(mm, BASE, 1, 100);
+	anon_vma_tree_lock_read(vma_at(mm, BASE)->anon_vma);
+	assert_false(anon_vma_tree_trylock_write(vma_at(mm, BASE)->anon_vma));
+	rmap_walk_anon(folio_at(mm, BASE), &rwc, false);
+	anon_vma_tree_unlock_read(vma_at(mm, BASE)->anon_vma);
+	assert_false(rwc.contended);
+	assert_int_equal(visits.nr, 1);
+	assert_true(anon_vma_tree_trylock_write(vma_at(mm, BASE)->anon_vma));
+	assert_false(anon_vma_tree_trylock_read(vma_at(mm, BASE)->anon_vma));
+	anon_vma_tree_unlock_write(vma_at(mm, BASE)->anon_vma);
+}
+
+/* -- The regular topology's rule of reuse --------------------------------------------------------------------------- */
+
+static void assert_objects(struct t *t, uint64_t anon_vmas, uint64_t avcs)
+{
+	assert_int_equal(live(t, UM_OBJ_ANON_VMA), anon_vmas);
+	assert_int_equal(live(t, UM_OBJ_AVC), avcs);
+}
+
+/*
+ * As Linux: a child's VMA takes over an anon_vma that lost its VMAs and has at most one
+ * child. The root counts itself as a child, so it is never taken with one more.
+ */
+static void regular_reuse(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *a = t_mm(t), *b, *c, *d, *e, *f;
+	struct anon_vma *of_b, *of_c;
+
+	t_map(a, BASE, 1);
+	t_write(a, BASE, 1, 1);
+	assert_objects(t, 1, 1);
+	b = t_fork(a);
+	of_b = anon_vma_at(b, BASE);
+	assert_objects(t, 2, 3);
+	um_exit(a);
+	assert_objects(t, 2, 2);
+	c = t_fork(b);
+	of_c = anon_vma_at(c, BASE);
+	/* The root has itself and b's; b's is in use: a new one. */
+	assert_ptr_not_equal(of_c, of_b);
+	assert_objects(t, 3, 5);
+	um_exit(b);
+	assert_objects(t, 3, 3);
+	/* b's has no VMA and one child: d takes it. */
+	d = t_fork(c);
+	assert_ptr_equal(anon_vma_at(d, BASE), of_b);
+	assert_objects(t, 3, 6);
+	/* Only one can: e gets a new one. */
+	e = t_fork(c);
+	assert_ptr_not_equal(anon_vma_at(e, BASE), of_b);
+	assert_ptr_not_equal(anon_vma_at(e, BASE), of_c);
+	assert_objects(t, 4, 10);
+	um_exit(c);
+	assert_objects(t, 4, 7);
+	/* c's has no VMA, and e's as its one child: f, of d, takes it. */
+	f = t_fork(d);
+	assert_ptr_equal(anon_vma_at(f, BASE), of_c);
+	assert_objects(t, 4, 10);
+	t_migrate(t);
+	um_exit(d);
+	um_exit(e);
+	t_expect(f, BASE, 1, 1);
+	assert_objects(t, 3, 3);
+	um_exit(f);
+	assert_objects(t, 0, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tagged_word),
+		cmocka_unit_test(notes_count),
+		cmocka_unit_test(notes_saturate),
+		cmocka_unit_test(notes_see_copies),
+		cmocka_unit_test(range_address),
+		UM_TEST_LAZY(numbering),
+		UM_TEST_LAZY(mergeable_numbering),
+		UM_TEST(walk_ends_early),
+		UM_TEST_LAZY(lockless_for_simple_owners),
+		UM_TEST_LAZY(lockless_looks_again),
+		UM_TEST_LAZY(lockless_not_for_others),
+		UM_TEST_LAZY(lockless_not_under_a_mutator),
+		UM_TEST_QUIET_ON(depth_and_joins, "lazy"),
+		UM_TEST_LAZY(detached_is_found_once),
+		UM_TEST_LAZY(detach_done_is_not_found),
+		UM_TEST_LAZY(detach_of_unfaulted),
+		UM_TEST_LAZY(fork_failed_limits_walks),
+		UM_TEST_LAZY(parents_vma_in_the_childs_tree),
+		UM_TEST_QUIET_ON(last_descendant_goes_under_a_walk, "lazy"),
+		UM_TEST_LAZY(line_of_dead_goes_at_once),
+		UM_TEST_QUIET_ON(owner_of_unmapped_folio, "lazy"),
+		UM_TEST_QUIET_ON(owner_of_unmapped_folio, "regular"),
+		UM_TEST_LAZY(owner_changes),
+		UM_TEST_REGULAR(owner_changes),
+		UM_TEST(owner_of_file_page),
+		UM_TEST(try_lock_tells_contention),
+		UM_TEST(try_lock_beside_a_reader),
+		UM_TEST_REGULAR(regular_reuse),
+	};
+
+	return um_test_main(tests);
+}
