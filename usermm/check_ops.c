@@ -496,13 +496,14 @@ static void op_mremap(struct check_actor *actor, struct check_mm *proc)
 static void op_wander(struct check_actor *actor, struct check_mm *proc)
 {
 	const int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
-	uint64_t home, len, away = some_addr(actor, proc), result = 0;
+	uint64_t home, len, neighbour, away = some_addr(actor, proc), result = 0;
 	struct um_vma_info *vma;
 	int err;
 
 	vma = some_vma(actor, proc, VMA_WRITE, 3 * UM_PAGE_SIZE);
 	if (!vma)
 		return;
+	neighbour = vma->start;
 	home = addr_in(actor, vma);
 	len = (1 + check_below(actor, 4)) * UM_PAGE_SIZE;
 	if (len > vma->end - home)
@@ -511,11 +512,13 @@ static void op_wander(struct check_actor *actor, struct check_mm *proc)
 	if (away < home + len && home < away + len)
 		return;
 	say(actor, SAY_MM "wander %lx %lx to %lx and back", um_mm_id(proc->mm), home, len, away);
-	if (chance(actor, 50))
-		um_write(proc->mm, vma->start, some_content(actor));
+	if (chance(actor, 30))
+		um_write(proc->mm, neighbour, some_content(actor));
 	err = um_mremap(proc->mm, home, len, len, flags, away, &result);
 	if (!err && chance(actor, 70))
 		um_write(proc->mm, away, some_content(actor));
+	if (!err && chance(actor, 50))
+		um_write(proc->mm, neighbour, some_content(actor));
 	if (!err)
 		err = um_mremap(proc->mm, away, len, len, flags, home, &result);
 	if (!err)
@@ -735,6 +738,36 @@ static void op_ksm(struct check_actor *actor, struct check_mm *proc __attribute_
 	um_ksm_scan(actor->checker->world, pages);
 }
 
+/*
+ * Two processes write the same; KSM makes one page of it; that is swapped out, and
+ * comes back here and there. Whose is it then?
+ */
+static void op_twins(struct check_actor *actor, struct check_mm *proc)
+{
+	struct check_mm *twins[2] = { proc, some_mm(actor) };
+	struct um_world *world = actor->checker->world;
+	uint64_t addr[2], content = some_content(actor);
+	int i;
+
+	say(actor, "twins: mm %u and %u", um_mm_id(proc->mm), um_mm_id(twins[1]->mm));
+	for (i = 0; i < 2; i++) {
+		addr[i] = mapped_addr_with(actor, twins[i], VMA_WRITE);
+		um_madvise(twins[i]->mm, addr[i], UM_PAGE_SIZE, MADV_MERGEABLE);
+		um_write(twins[i]->mm, addr[i], content);
+	}
+	for (i = 0; i < 3; i++)
+		um_ksm_scan(world, 512);
+	/* The first time all have been used. */
+	for (i = 0; i < 2; i++)
+		um_reclaim(world, 8192);
+	for (i = 0; i < 2; i++) {
+		if (chance(actor, 30))
+			um_write(twins[i]->mm, addr[i], some_content(actor));
+		else
+			um_read(twins[i]->mm, addr[i], &content);
+	}
+}
+
 static void op_collapse(struct check_actor *actor, struct check_mm *proc)
 {
 	uint64_t addr = huge_addr(actor, proc), content;
@@ -800,6 +833,7 @@ static const struct {
 	{ 15, op_age },
 	{ 2, op_swapoff },
 	{ 20, op_ksm },
+	{ 4, op_twins },
 	{ 10, op_collapse },
 	{ 10, op_split },
 	{ 1, op_failure },

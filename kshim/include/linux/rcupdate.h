@@ -40,7 +40,7 @@ bool rcu_read_lock_held(void);
  */
 void call_rcu(struct rcu_head *head, rcu_callback_t func);
 
-#define KSHIM_RCU_BACKLOG	200000
+#define KSHIM_RCU_BACKLOG	20000
 
 /**
  * synchronize_rcu - wait for a grace period
