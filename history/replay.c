@@ -114,9 +114,7 @@ static int one_event(struct replay *r, const struct trace_event *ev)
 		space = r->procs[ev->proc];
 		if (ev->kind == TRACE_TOUCH)
 			return replay_touch(r, space, ev);
-		ret = replay_call(r, space, ev);
-		replay_count_vmas(r, space);
-		return ret;
+		return replay_call(r, space, ev);
 	}
 	if (!ret)
 		note_processes(r);
@@ -269,8 +267,6 @@ static int replay(struct replay *r, struct trace_reader *reader)
 		if (r->opt->check != UM_CHECK_OFF)
 			um_check_all(r->world);
 		um_stats(r->world, &r->res->stats);
-		r->res->stats.objects[UM_OBJ_VMA].live = r->vmas_live;
-		r->res->stats.objects[UM_OBJ_VMA].peak = r->vmas_peak;
 	}
 	end_world(r);
 	free(r->procs);

@@ -36,25 +36,14 @@ static int space_new(struct replay *r, struct replay_space **out)
 	return 0;
 }
 
-void replay_count_vmas(struct replay *r, struct replay_space *space)
-{
-	size_t count = um_vmas(space->mm, NULL, 0);
-
-	r->vmas_live += count - space->vmas;
-	space->vmas = count;
-	if (r->vmas_live > r->vmas_peak)
-		r->vmas_peak = r->vmas_live;
-}
-
 /* A process leaves an address space. */
-static void space_put(struct replay *r, struct replay_space *space)
+static void space_put(struct replay_space *space)
 {
 	if (!space)
 		return;
 	um_exit(space->mm);
 	if (--space->users)
 		return;
-	r->vmas_live -= space->vmas;
 	free(space);
 }
 
@@ -100,7 +89,6 @@ int replay_fork(struct replay *r, const struct trace_event *ev)
 	child->id = ++r->space_ids;
 	child->brk = parent->brk;
 	r->procs[ev->fork.child] = child;
-	replay_count_vmas(r, child);
 	return 0;
 }
 
@@ -194,19 +182,17 @@ int replay_exec(struct replay *r, const struct trace_event *ev)
 	for (uint32_t i = 0; i < ev->exec.nmaps; i++)
 		if (ev->exec.maps[i].kind == TRACE_MAP_STACK)
 			exec_stack(r, space, &ev->exec.maps[i]);
-	replay_count_vmas(r, space);
-	space_put(r, r->procs[ev->proc]);
+	space_put(r->procs[ev->proc]);
 	r->procs[ev->proc] = space;
 	for (uint32_t i = 0; i < ev->exec.nmaps; i++)
 		if (ev->exec.maps[i].kind != TRACE_MAP_STACK)
 			exec_map(r, space, &ev->exec.maps[i], &special);
-	replay_count_vmas(r, space);
 	return 0;
 }
 
 int replay_exit(struct replay *r, const struct trace_event *ev)
 {
-	space_put(r, r->procs[ev->proc]);
+	space_put(r->procs[ev->proc]);
 	r->procs[ev->proc] = NULL;
 	return 0;
 }
@@ -219,7 +205,7 @@ int replay_foreign(struct replay *r, const struct trace_event *ev)
 
 	if (ret)
 		return ret;
-	space_put(r, r->procs[ev->proc]);
+	space_put(r->procs[ev->proc]);
 	r->procs[ev->proc] = space;
 	replay_skip(r, REPLAY_SKIP_FOREIGN, 1);
 	return 0;
@@ -228,7 +214,7 @@ int replay_foreign(struct replay *r, const struct trace_event *ev)
 void replay_exit_all(struct replay *r)
 {
 	for (uint32_t i = 0; i < r->nprocs; i++) {
-		space_put(r, r->procs[i]);
+		space_put(r->procs[i]);
 		r->procs[i] = NULL;
 	}
 }

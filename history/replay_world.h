@@ -28,7 +28,6 @@ struct replay_space {
 	unsigned int users;		/* processes */
 	uint64_t id;			/* never used again */
 	uint64_t brk;			/* 0: where the heap starts is not known yet */
-	size_t vmas;			/* counted in replay.vmas_live */
 };
 
 /* A page that was touched, to be read again later. */
@@ -56,7 +55,6 @@ struct replay {
 
 	struct um_vma_info *vmas;	/* of the address space last asked for */
 	size_t vmas_room;
-	uint64_t vmas_live, vmas_peak;	/* in all address spaces */
 
 	uint32_t note_in;		/* events about processes until they are counted again */
 
@@ -117,17 +115,6 @@ int replay_share(struct replay *r, const struct trace_event *ev);
 int replay_exec(struct replay *r, const struct trace_event *ev);
 int replay_exit(struct replay *r, const struct trace_event *ev);
 int replay_foreign(struct replay *r, const struct trace_event *ev);
-
-/**
- * replay_count_vmas - an address space has changed
- * @r: replay
- * @space: address space
- *
- * The world gives VMAs back when their grace period is over, which is not at the
- * same moment every time; its own count is no good for a result that can be
- * repeated.
- */
-void replay_count_vmas(struct replay *r, struct replay_space *space);
 
 /**
  * replay_exit_all - end what is still alive

@@ -58,6 +58,8 @@ static int make_world(struct checker *checker)
 	err = um_world_create(&config, &checker->world);
 	if (err)
 		return err;
+	/* A world of the same topology may have been there before. */
+	um_stats_reset_peaks(checker->world);
 	for (i = 0; i < CHECK_FILES; i++) {
 		checker->files[i] = um_file_create(checker->world, kinds[i]);
 		if (!checker->files[i])

@@ -9,6 +9,7 @@
  */
 #include <string.h>
 #include <sys/mman.h>
+#include <kshim/fault.h>
 #include "check_ops.h"
 
 #ifndef MREMAP_DONTUNMAP
@@ -751,7 +752,9 @@ static void op_twins(struct check_actor *actor, struct check_mm *proc)
 
 	say(actor, "twins: mm %u and %u", um_mm_id(proc->mm), um_mm_id(twins[1]->mm));
 	for (i = 0; i < 2; i++) {
-		addr[i] = mapped_addr_with(actor, twins[i], VMA_WRITE);
+		/* Siblings have the same addresses, and so the same anon offsets. */
+		addr[i] = i && chance(actor, 70) ? addr[0] :
+			mapped_addr_with(actor, twins[i], VMA_WRITE);
 		um_madvise(twins[i]->mm, addr[i], UM_PAGE_SIZE, MADV_MERGEABLE);
 		um_write(twins[i]->mm, addr[i], content);
 	}
@@ -855,7 +858,13 @@ void check_op(struct check_actor *actor)
 	pick = check_below(actor, sum);
 	for (i = 0; pick >= operations[i].weight; i++)
 		pick -= operations[i].weight;
+	/* Now and then, memory runs out somewhere on the way. */
+	if (chance(actor, 12)) {
+		say(actor, "allocation fails");
+		kshim_fail_nth(1 + check_below(actor, 16));
+	}
 	if (proc)
 		operations[i].fn(actor, proc);
+	kshim_fail_disarm();
 	actor->ops++;
 }

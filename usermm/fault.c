@@ -8,14 +8,15 @@
  * it. If it is not, somebody else has done something there: the fault is over, and
  * whoever needs the page looks again.
  *
- * When no page is left, all locks are dropped before reclaim.
+ * When no page is left, all locks are dropped, and reclaim has to find one.
  */
+#include <linux/sched.h>
 #include "fault.h"
 #include "frame.h"
 #include "pgtable.h"
 
-/* How often a fault reclaims before it gives up, and how many pages each time. */
-#define FAULT_RECLAIM_TRIES	8
+/* How often a fault reclaims in vain before it gives up, and how many pages it wants. */
+#define FAULT_RECLAIM_TRIES	16
 #define FAULT_RECLAIM_BATCH	64
 
 /**
@@ -543,27 +544,37 @@ static int fault_under_mmap_lock(struct mm_struct *mm, unsigned long addr, unsig
 	return ret ? ret : -EAGAIN;
 }
 
-/* Nothing is held. */
+/*
+ * There was no page. Nothing is held. What this frees others may be quicker to take; what
+ * others have isolated this does not find. Returns false when it is pointless to go on.
+ */
 static bool fault_reclaim(struct um_world *world, int *tries)
 {
-	return ++*tries <= FAULT_RECLAIM_TRIES && frames_full(world) &&
-		reclaim_pages(world, FAULT_RECLAIM_BATCH) > 0;
+	if (reclaim_pages(world, FAULT_RECLAIM_BATCH) > 0) {
+		*tries = 0;
+		return true;
+	}
+	schedule();
+	return ++*tries <= FAULT_RECLAIM_TRIES;
 }
 
 static int fault(struct mm_struct *mm, unsigned long addr, unsigned int flags, u64 *content)
 {
+	unsigned long failures;
 	int ret, tries = 0;
 
 	addr &= PAGE_MASK;
 	if (addr >= TASK_SIZE)
 		return -EFAULT;
 	for (;;) {
+		failures = frames_failures();
 		ret = fault_under_vma_lock(mm, addr, flags, content);
 		if (ret == FAULT_NEEDS_MMAP)
 			ret = fault_under_mmap_lock(mm, addr, flags, content);
 		if (ret == -EAGAIN)
 			migration_entry_wait(mm, addr);
-		else if (ret != -ENOMEM || !fault_reclaim(mm->world, &tries))
+		else if (ret != -ENOMEM || failures == frames_failures() ||
+			 !fault_reclaim(mm->world, &tries))
 			return ret;
 	}
 }

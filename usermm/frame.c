@@ -39,7 +39,6 @@ struct frames {
 	struct page *hot[FRAMES_HOT];
 	unsigned int nr_hot;
 	unsigned long used, peak;	/* pages in folios, without the zero page */
-	unsigned long poisoned;		/* never to be used again */
 };
 
 struct page *pfn_to_page(struct um_world *world, unsigned long pfn)
@@ -182,6 +181,13 @@ static void compound_init(struct page *head, unsigned int order)
 	}
 }
 
+static __thread unsigned long nr_failures;
+
+unsigned long frames_failures(void)
+{
+	return nr_failures;
+}
+
 /**
  * folio_alloc - get page frames
  * @world: whose memory it is
@@ -206,8 +212,10 @@ struct folio *folio_alloc(struct um_world *world, unsigned int order)
 			frames->peak = frames->used;
 	}
 	spin_unlock(&frames->lock);
-	if (!page)
+	if (!page) {
+		nr_failures++;
 		return NULL;
+	}
 
 	page_init(page);
 	WRITE_ONCE(page->index, 0);
@@ -249,11 +257,9 @@ void folio_free(struct um_world *world, struct folio *folio)
 
 	spin_lock(&frames->lock);
 	frames->used -= 1UL << order;
-	if (poisoned)
-		frames->poisoned++;
-	else if (!order && frames->nr_hot < FRAMES_HOT)
+	if (!poisoned && !order && frames->nr_hot < FRAMES_HOT)
 		frames->hot[frames->nr_hot++] = &folio->page;
-	else
+	else if (!poisoned)
 		block_free(frames, &folio->page - frames->map, order);
 	spin_unlock(&frames->lock);
 }
@@ -419,18 +425,6 @@ void frames_reset_peak(struct um_world *world)
 	spin_lock(&frames->lock);
 	frames->peak = frames->used;
 	spin_unlock(&frames->lock);
-}
-
-bool frames_full(const struct um_world *world)
-{
-	struct frames *frames = world->frames;
-	bool full;
-
-	spin_lock(&frames->lock);
-	/* The zero page is not in ->used, but takes a frame. */
-	full = frames->used + frames->poisoned + 1 >= frames->max;
-	spin_unlock(&frames->lock);
-	return full;
 }
 
 /* The zero page: mapped by PTE_SPECIAL entries, never counted, never freed. */

@@ -7,8 +7,11 @@
  */
 #include "internal.h"
 
-/* No page is left: reclaim may help. A snapshot. */
-bool frames_full(const struct um_world *world);
+/*
+ * How often folio_alloc() has failed in this thread: tells a lack of pages, for which
+ * reclaim is good, from other failures.
+ */
+unsigned long frames_failures(void);
 /* To the cold end of the LRU, if the folio is on it. */
 void lru_deactivate(struct um_world *world, struct folio *folio);
 

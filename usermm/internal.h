@@ -6,15 +6,16 @@
  *
  * Locks, in order (each may be taken while those above it are held):
  *
+ *	ksm->scan_lock (ksm.c)
  *	mmap_lock of an mm (of parent, then child at fork)
  *	VMA lock
  *	folio lock (PG_locked)
  *	anon_vma rwsem (ancestor before descendant)
- *	world->ksm_lock, file->lock (leaf, around lookups only)
+ *	file->lock (around lookups only)
  *	page_table_lock / lock of a page table (upper before lower; at fork the
  *		parent's after the child's, subclass SINGLE_DEPTH_NESTING;
  *		at a move the lower address first)
- *	world->lru_lock, world->frame_lock, world->swap_lock, lists (leaf)
+ *	world->lru_lock; those of frame.c, swap.c, ksm.c; lists (leaf)
  *
  * What keeps a page: a reference (folio_get). Each PTE, each swap cache entry and
  * each user of a pointer holds one.
@@ -366,6 +367,8 @@ struct um_world {
 	struct list_head mms;		/* all mms, oldest first: mm_list_lock */
 	unsigned int next_mm_id, next_file_id;
 	atomic_long_t nr_mms, peak_mms;
+	/* VMAs in use; the slab's count goes down a grace period late. */
+	atomic_long_t nr_vmas, peak_vmas;
 
 	struct frames *frames;		/* frame.c */
 	spinlock_t lru_lock;

@@ -46,6 +46,16 @@ struct kmem_cache *vm_area_cache(void)
 	return vm_area_cachep;
 }
 
+static void count_vma(struct um_world *world)
+{
+	long nr = atomic_long_inc_return(&world->nr_vmas);
+	long peak = atomic_long_read(&world->peak_vmas);
+
+	/* Fails when somebody else moved the peak: then look again. */
+	while (nr > peak && !atomic_long_try_cmpxchg(&world->peak_vmas, &peak, nr))
+		;
+}
+
 /**
  * vm_area_alloc - a VMA without range, flags and pages
  * @mm: whose it will be
@@ -58,6 +68,7 @@ struct vm_area_struct *vm_area_alloc(struct mm_struct *mm)
 
 	if (!vma)
 		return NULL;
+	count_vma(mm->world);
 	vma->vm_mm = mm;
 	INIT_LIST_HEAD(&vma->anon_vma_chain);
 	init_rwsem(&vma->vm_lock);
@@ -85,6 +96,7 @@ struct vm_area_struct *vm_area_dup(struct vm_area_struct *vma)
 	if (vma->anon_name) {
 		new->anon_name = kstrdup(vma->anon_name, GFP_KERNEL);
 		if (!new->anon_name) {
+			atomic_long_dec(&vma->vm_mm->world->nr_vmas);
 			kmem_cache_free(vm_area_cachep, new);
 			return NULL;
 		}
@@ -119,6 +131,7 @@ static void vm_area_free_rcu(struct rcu_head *head)
 void vm_area_free(struct vm_area_struct *vma)
 {
 	VM_BUG_ON_VMA(!list_empty(&vma->anon_vma_chain), vma);
+	atomic_long_dec(&vma->vm_mm->world->nr_vmas);
 	if (vma->vm_file)
 		um_file_put(vma->vm_file);
 	call_rcu(&vma->vm_rcu, vm_area_free_rcu);

@@ -550,8 +550,9 @@ static u64 count_dead(struct um_world *world)
  * @world: the world
  * @stats: out
  *
- * Objects are counted per slab cache: with several worlds in one process, those of
- * all worlds that use the same topology, and all VMAs. Exact when the world is still.
+ * VMAs are the world's, without those that only wait for a grace period. Other
+ * objects are counted per slab cache: with several worlds in one process, those of
+ * all worlds that use the same topology. Exact when the world is still.
  */
 void um_stats(struct um_world *world, struct um_stats *stats)
 {
@@ -569,6 +570,8 @@ void um_stats(struct um_world *world, struct um_stats *stats)
 			.bytes_each = cache.reported_size,
 		};
 	}
+	stats->objects[UM_OBJ_VMA].live = atomic_long_read(&world->nr_vmas);
+	stats->objects[UM_OBJ_VMA].peak = atomic_long_read(&world->peak_vmas);
 	stats->mms = atomic_long_read(&world->nr_mms);
 	stats->mms_peak = atomic_long_read(&world->peak_mms);
 	if (world_is_lazy(world))
@@ -599,6 +602,7 @@ void um_stats_reset_peaks(struct um_world *world)
 
 	for (i = 0; i < UM_NR_OBJ; i++)
 		kshim_cache_reset_peak(world_cache(world, i));
+	atomic_long_set(&world->peak_vmas, atomic_long_read(&world->nr_vmas));
 	spin_lock(&world->mm_list_lock);
 	atomic_long_set(&world->peak_mms, atomic_long_read(&world->nr_mms));
 	spin_unlock(&world->mm_list_lock);

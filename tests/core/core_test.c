@@ -557,8 +557,8 @@ struct detached {
 	struct mm_struct *mm;
 };
 
-/* mmap_lock stays held until put_back(). */
-static void take_out(struct detached *detached, struct vm_area_struct *vma)
+/* mmap_lock is held for write. */
+static void take_out_locked(struct detached *detached, struct vm_area_struct *vma)
 {
 	MA_STATE(mas, &detached->vmas, vma->vm_start, vma->vm_end - 1);
 
@@ -566,10 +566,16 @@ static void take_out(struct detached *detached, struct vm_area_struct *vma)
 	mt_init(&detached->vmas);
 	detached->batch = (struct anon_vma_detached) {
 		.start = vma->vm_start, .end = vma->vm_end, .vmas = &detached->vmas };
-	mmap_write_lock(vma->vm_mm);
 	vma_start_write(vma);
 	assert_int_equal(mas_store_gfp(&mas, vma, GFP_KERNEL), 0);
 	anon_vma_detach(vma->vm_mm, &detached->batch);
+}
+
+/* mmap_lock stays held until put_back(). */
+static void take_out(struct detached *detached, struct vm_area_struct *vma)
+{
+	mmap_write_lock(vma->vm_mm);
+	take_out_locked(detached, vma);
 }
 
 static void put_back(struct detached *detached)
@@ -674,12 +680,14 @@ static void detach_of_unfaulted(void **state)
 	t_write(mm, BASE, 4, 100);
 	t_map(mm, FAR, 4);
 	vma = vma_at(mm, FAR);
+	mmap_write_lock(mm);
+	/* It would hang, if it wanted this. */
 	anon_vma_lock_write(mm->anon_vma);
-	take_out(&detached, vma);
+	take_out_locked(&detached, vma);
 	assert_true(list_empty(&detached.batch.node));
 	assert_int_equal(vma->anon_vma, 0);
-	put_back(&detached);
 	anon_vma_unlock_write(mm->anon_vma);
+	put_back(&detached);
 	assert_int_equal(vma->anon_vma, 0);
 }
 
@@ -708,26 +716,47 @@ static void fork_failed_limits_walks(void **state)
 	assert_int_equal(walk(folio_at(mm, FAR)).nr, 2);
 }
 
-/* A child's tree that still holds the parent's VMA: known by vm_mm, and passed over. */
+/* Visits when the child's tree has the parent's VMA in the place of the child's. */
+static struct visits walk_with_parents_vma(struct mm_struct *mm, struct mm_struct *child)
+{
+	struct vm_area_struct *own = vma_at(child, BASE);
+	struct visits visits;
+
+	mmap_write_lock(child);
+	store_vma(own, vma_at(mm, BASE));
+	visits = walk(folio_at(mm, BASE));
+	store_vma(own, own);
+	mmap_write_unlock(child);
+	return visits;
+}
+
+/*
+ * A child's tree that still holds the parent's VMA: known by vm_mm, and passed over. By
+ * nothing else, where the child has joined its parent's anon_vma.
+ */
 static void parents_vma_in_the_childs_tree(void **state)
 {
 	struct t *t = *state;
 	struct mm_struct *mm = t_mm(t), *child;
-	struct vm_area_struct *own, *parents;
 	struct visits visits;
+	int i;
 
 	t_map(mm, BASE, 4);
 	t_write(mm, BASE, 4, 100);
 	child = t_fork(mm);
-	own = vma_at(child, BASE);
-	parents = vma_at(mm, BASE);
-	mmap_write_lock(child);
-	store_vma(own, parents);
-	visits = walk(folio_at(mm, BASE));
-	store_vma(own, own);
-	mmap_write_unlock(child);
+	visits = walk_with_parents_vma(mm, child);
 	assert_int_equal(visits.nr, 1);
-	assert_ptr_equal(visits.vma[0], parents);
+	assert_ptr_equal(visits.vma[0], vma_at(mm, BASE));
+
+	for (i = 1; i < LAZY_ANON_VMA_MAX_DEPTH; i++, mm = child)
+		child = t_fork(mm);
+	t_write(mm, BASE, 1, 200);
+	child = t_fork(mm);
+	assert_ptr_equal(child->anon_vma, mm->anon_vma);
+	assert_int_equal(walk(folio_at(mm, BASE)).nr, 2);
+	visits = walk_with_parents_vma(mm, child);
+	assert_int_equal(visits.nr, 1);
+	assert_ptr_equal(visits.vma[0], vma_at(mm, BASE));
 }
 
 /* -- Lives ----------------------------------------------------------------------------------------------------- */

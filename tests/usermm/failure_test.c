@@ -439,9 +439,45 @@ static void r16_mremap_of_ksm_pages(void **state)
 	sweep(state, ops);
 }
 
+/* What was there before the pages came: a fresh VMA takes over what they have, or does not. */
+static int move_onto_fresh(struct family *f)
+{
+	return move(f->a, FREE(1), 4, GAPPED + 12 * PG, 0);
+}
+static int join_onto_fresh(struct family *f)
+{
+	return um_mprotect(f->a, GAPPED + 12 * PG, 4 * PG, RW);
+}
+
+static void faulted_behind_a_hole(struct family *f)
+{
+	t_unmap(f->a, GAPPED + 8 * PG, 4);
+	t_map(f->a, GAPPED + 12 * PG, 4);
+	t_write(f->a, GAPPED + 12 * PG, 4, 880);
+}
+
+static void for_the_end(struct family *f)
+{
+	faulted_behind_a_hole(f);
+	assert_int_equal(move(f->a, GAPPED + 12 * PG, 4, FREE(1), 0), 0);
+	t_map(f->a, GAPPED + 8 * PG, 4);
+}
+
+static void read_only_behind_fresh(struct family *f)
+{
+	faulted_behind_a_hole(f);
+	t_protect(f->a, GAPPED + 12 * PG, 4, PROT_READ);
+	t_map(f->a, GAPPED + 8 * PG, 4);
+}
+
 static void r21_r23_merge_after_dup(void **state)
 {
-	static const struct op ops[] = { OP(move_into_gap, 0, for_the_gap) };
+	static const struct op ops[] = {
+		OP(move_into_gap, 0, for_the_gap),
+		OP(move_onto_fresh, 0, for_the_end),
+		/* Regular: they stay apart, as in Linux. */
+		OP(join_onto_fresh, FREE_OF_COST, read_only_behind_fresh),
+	};
 
 	sweep(state, ops);
 }

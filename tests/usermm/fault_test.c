@@ -684,8 +684,8 @@ static void large_folios(void **state)
 
 	assert_int_equal(um_set_fault_order(mm, 10), -EINVAL);
 	assert_int_equal(um_set_fault_order(mm, 4), 0);
-	/* From 8 on: the first 16 pages of the VMA's range are only half there. */
-	t_map(mm, BASE + 8 * PG, 40);
+	/* From 8 to 52: of the first and of the last 16 pages only a part is there. */
+	t_map(mm, BASE + 8 * PG, 44);
 	t_write(mm, BASE + 20 * PG, 1, 20);
 	assert_int_equal(pages(t), before + 16);
 	assert_int_equal(folio_order(folio_at(mm, BASE + 16 * PG)), 4);
@@ -693,13 +693,15 @@ static void large_folios(void **state)
 	assert_int_equal(folio_at(mm, BASE + 20 * PG)->index, BASE / PG + 16);
 	t_write(mm, BASE + 15 * PG, 1, 15);
 	assert_int_equal(pages(t), before + 17);
+	t_write(mm, BASE + 50 * PG, 1, 50);
+	assert_int_equal(pages(t), before + 18);
 	/* Something is there already. */
 	assert_int_equal(read_at(mm, BASE + 40 * PG), 0);
 	t_write(mm, BASE + 41 * PG, 1, 41);
-	assert_int_equal(pages(t), before + 18);
+	assert_int_equal(pages(t), before + 19);
 	/* All 16 are there, with their content. */
 	t_write(mm, BASE + 16 * PG, 16, 116);
-	assert_int_equal(pages(t), before + 18);
+	assert_int_equal(pages(t), before + 19);
 	t_migrate(t);
 	t_swap_out(t);
 	t_expect(mm, BASE + 16 * PG, 16, 116);
@@ -769,6 +771,29 @@ static void swap_in_exclusive(void **state)
 	t_migrate(t);
 	t_expect(mm, BASE, 2, 200);
 	t_expect(mm, BASE + 2 * PG, 2, 102);
+}
+
+/* Whoever else holds a reference does not make it shared: the swap entry says so. */
+static void swap_in_of_a_page_in_use(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t);
+	struct folio *folio;
+
+	t_map(mm, BASE, 1);
+	t_write(mm, BASE, 1, 100);
+	folio = folio_at(mm, BASE);
+	folio_get(folio);
+	um_reclaim(t->world, 100);
+	um_reclaim(t->world, 100);
+	assert_true(entry(mm, BASE) & PTE_SWAP);
+	t_expect(mm, BASE, 1, 100);
+	assert_ptr_equal(folio_at(mm, BASE), folio);
+	assert_true(exclusive(mm, BASE));
+	t_write(mm, BASE, 1, 200);
+	assert_ptr_equal(folio_at(mm, BASE), folio);
+	folio_put(t->world, folio);
+	t_expect(mm, BASE, 1, 200);
 }
 
 /* Shared: the first brings it, the second finds it in the swap cache. */
@@ -1213,6 +1238,7 @@ int main(void)
 		UM_TEST(large_folios_not_of_files),
 		UM_TEST(large_folio_after_fork),
 		UM_TEST(swap_in_exclusive),
+		UM_TEST_QUIET(swap_in_of_a_page_in_use),
 		UM_TEST(swap_in_shared),
 		UM_TEST(swap_in_after_the_others),
 		UM_TEST(swap_in_where_reading_is_all),
