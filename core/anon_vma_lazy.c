@@ -159,6 +159,8 @@ static void lazy_anon_vma_ctor(void *data)
 	struct lazy_anon_vma *lazy = data;
 
 	init_rwsem(&lazy->anon_vma.rwsem);
+	/* In every life: who has a stale pointer tries the lock of what it points to. */
+	lazy->anon_vma.root = &lazy->anon_vma;
 	atomic_set(&lazy->anon_vma.refcount, 0);
 	lazy->anon_vma.rb_root = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&lazy->mms);
@@ -205,7 +207,6 @@ static struct lazy_anon_vma *lazy_anon_vma_alloc(struct mm_struct *mm)
 
 	if (!lazy)
 		return NULL;
-	lazy->anon_vma.root = &lazy->anon_vma;
 	lazy->anon_vma.parent = &lazy->anon_vma;
 	lazy->anon_vma.num_children = 0;
 	lazy->anon_vma.num_active_vmas = 0;

@@ -107,7 +107,8 @@ static struct anon_vma *regular_alloc(const struct mm_struct *mm)
 	anon_vma->num_children = 0;
 	anon_vma->num_active_vmas = 0;
 	anon_vma->parent = anon_vma;
-	anon_vma->root = anon_vma;
+	/* Somebody with a stale pointer may be reading it to try the lock. */
+	WRITE_ONCE(anon_vma->root, anon_vma);
 	anon_vma_set_topology(anon_vma, mm);
 	/* Last, as in lazy_anon_vma_alloc(): the memory may be looked at already. */
 	atomic_set_release(&anon_vma->refcount, 1);
@@ -330,7 +331,7 @@ static int regular_fork(struct vm_area_struct *vma, struct vm_area_struct *pvma)
 		goto enomem;
 	}
 	anon_vma->num_active_vmas++;
-	anon_vma->root = parent->root;
+	WRITE_ONCE(anon_vma->root, parent->root);
 	anon_vma->parent = parent;
 	/* The lock is in the root, so it outlives all of its tree. */
 	get_anon_vma(anon_vma->root);

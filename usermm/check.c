@@ -22,7 +22,8 @@
 #define ARENA_STRIDE	(2 * ARENA_PAGES * UM_PAGE_SIZE)
 #define SHARED_MMS	2
 #define BURST		400		/* operations of a thread */
-#define WORLD_PAGES	32768
+#define WORLD_PAGES	8192UL		/* so few that memory is short at times */
+#define WORLD_PAGES_THREAD 6144UL	/* and for each thread more */
 #define CHECK_ALL_EVERY	64		/* one thread: operations between looks at everything */
 #define MAX_THREADS	64
 
@@ -46,7 +47,7 @@ static int make_world(struct checker *checker)
 		.model = true,
 		.invariants = alone && options->check == UM_CHECK_FULL,
 		.seed = options->seed,
-		.max_pages = WORLD_PAGES,
+		.max_pages = WORLD_PAGES + (checker->threads - 1) * WORLD_PAGES_THREAD,
 		.log = checker->log,
 	};
 	static const enum um_file_kind kinds[CHECK_FILES] = {

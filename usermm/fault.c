@@ -161,13 +161,15 @@ bool fault_can_reuse(struct um_world *world, struct folio *folio)
 	return false;
 }
 
-/* An anonymous page, mapped read-only here: may it just be made writable? ptl held. */
+/* A page mapped read-only here: may it just be made writable? ptl held. */
 static bool wp_reuse(struct vm_area_struct *vma, struct um_pgtable *table, unsigned int index,
 		     pte_t pte)
 {
 	struct page *page = pte_page(vma->vm_mm, pte);
 	struct folio *folio = page_folio(page);
 
+	if (!pte_normal(pte) || !folio_test_anon(folio))
+		return false;
 	if (!page_anon_exclusive(page)) {
 		if (folio_test_large(folio) || !fault_can_reuse(vma->vm_mm->world, folio))
 			return false;
@@ -254,8 +256,6 @@ static int do_wp_page(struct vm_area_struct *vma, unsigned long addr, struct um_
 	if (pgtable_get(table, index) == pte) {
 		if (vma->vm_flags & VM_SHARED)
 			pgtable_set(table, index, pte | PTE_WRITE | PTE_DIRTY | PTE_YOUNG);
-		else if (!pte_normal(pte) || !folio_test_anon(page_folio(pte_page(vma->vm_mm, pte))))
-			done = false;
 		else
 			done = wp_reuse(vma, table, index, pte);
 	}
@@ -263,7 +263,7 @@ static int do_wp_page(struct vm_area_struct *vma, unsigned long addr, struct um_
 	return done ? 0 : fault_copy(vma, addr, pte, flags);
 }
 
-/* -- Files -------------------------------------------------------------------------------------- */
+/* -- Files ------------------------------------------------------------- */
 
 /* A private mapping's first access is a write: the copy is made at once. */
 static int do_cow_file(struct vm_area_struct *vma, unsigned long addr, struct um_pgtable *table,
@@ -342,7 +342,7 @@ static int do_file_fault(struct vm_area_struct *vma, unsigned long addr,
 	return ret;
 }
 
-/* -- The fault ------------------------------------------------------------------------------------ */
+/* -- The fault ------------------------------------------------------------- */
 
 /* The entry is present and allows the access. */
 static void mark_accessed(struct um_pgtable *table, unsigned int index, pte_t pte,
@@ -429,7 +429,7 @@ static int vma_fault(struct vm_area_struct *vma, unsigned long addr, unsigned in
 	return pte_fault(vma, addr, table, flags);
 }
 
-/* -- Accesses ---------------------------------------------------------------------------------------- */
+/* -- Accesses ------------------------------------------------------------- */
 
 /*
  * Read or write the page behind an entry, as the processor would. With the lock of

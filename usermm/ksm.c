@@ -201,7 +201,7 @@ void ksm_folio_migrated(struct um_world *world, struct folio *src, struct folio 
 	spin_unlock(&world->ksm->lock);
 }
 
-/* -- Walking ------------------------------------------------------------------------------------ */
+/* -- Walking ------------------------------------------------------------- */
 
 /* The VMAs of one item. Returns false when the walk is over. */
 static bool ksm_walk_item(struct folio *folio, struct ksm_item *item,
@@ -255,7 +255,7 @@ void ksm_walk(struct folio *folio, struct rmap_walk_control *rwc)
 			break;
 }
 
-/* -- Items that their mm does not need any more ----------------------------------------------------- */
+/* -- Items that their mm does not need any more ------------------------------------------ */
 
 struct heir_arg {
 	struct mm_struct *leaving;
@@ -263,7 +263,8 @@ struct heir_arg {
 	unsigned int heir_id;	/* the mm itself may be gone after the walk */
 };
 
-static bool heir_one(struct folio *folio, struct vm_area_struct *vma, unsigned long addr, void *data)
+static bool heir_one(struct folio *folio, struct vm_area_struct *vma, unsigned long addr,
+		     void *data)
 {
 	struct page_vma_mapped_walk pvmw = { .folio = folio, .vma = vma, .address = addr };
 	struct heir_arg *arg = data;
@@ -378,7 +379,7 @@ static void ksm_prune(struct mm_struct *mm, unsigned long addr, const struct ksm
 		item_leave(ksm, mm, item);
 }
 
-/* -- Merging -------------------------------------------------------------------------------------- */
+/* -- Merging ------------------------------------------------------------- */
 
 /* The folio that has a content, with a reference, or NULL. */
 static struct folio *ksm_find(struct ksm_state *ksm, u64 content)
@@ -527,7 +528,7 @@ static long ksm_merge(struct mm_struct *mm, unsigned long addr, struct folio *kf
 	return 1;
 }
 
-/* -- Scanning -------------------------------------------------------------------------------------- */
+/* -- Scanning ------------------------------------------------------------- */
 
 struct ksm_batch {
 	unsigned long addr[KSM_BATCH];
@@ -698,7 +699,7 @@ long ksm_scan(struct um_world *world, long pages)
 	return merged;
 }
 
-/* -- Copies --------------------------------------------------------------------------------------------- */
+/* -- Copies ------------------------------------------------------------- */
 
 /* Does one of the items lead to this place? Folio locked. */
 static bool ksm_item_covers(struct folio *folio, struct vm_area_struct *vma, unsigned long addr)
@@ -818,7 +819,7 @@ int ksm_unmerge(struct vm_area_struct *vma, unsigned long start, unsigned long e
 	return err;
 }
 
-/* -- A world's KSM --------------------------------------------------------------------------------------- */
+/* -- A world's KSM ------------------------------------------------------------- */
 
 int ksm_init(struct um_world *world)
 {

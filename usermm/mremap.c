@@ -117,7 +117,8 @@ static int move_vma_fail(const struct remap *remap)
 
 /*
  * MREMAP_DONTUNMAP: the old place stays, without pages. When it is all of its VMA,
- * that is an unfaulted VMA again. As in Linux it keeps its vm_pgoff.
+ * that is an unfaulted VMA again, and if anonymous gets the offsets of its place, as
+ * every unfaulted one has them, in Linux too.
  */
 static void move_vma_keep(const struct remap *remap, struct vm_area_struct *vma)
 {
@@ -126,6 +127,8 @@ static void move_vma_keep(const struct remap *remap, struct vm_area_struct *vma)
 	if (vma->vm_start != remap->addr || vma->vm_end != remap->addr + remap->old_len)
 		return;
 	unlink_anon_vmas(vma);
+	if (vma_is_anonymous(vma) && !vma->vm_file)
+		WRITE_ONCE(vma->vm_pgoff, vma->vm_start >> PAGE_SHIFT);
 }
 
 /*

@@ -211,7 +211,7 @@ void try_to_unmap(struct folio *folio, enum ttu_flags flags)
 	rmap_walk(folio, &rwc, flags & TTU_RMAP_LOCKED);
 }
 
-/* -- Reclaim ------------------------------------------------------------------------------------ */
+/* -- Reclaim ------------------------------------------------------------- */
 
 /* Room in swap for a folio; a large one that finds none in one piece is split. */
 static bool reclaim_swap_space(struct um_world *world, struct folio *folio)

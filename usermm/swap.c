@@ -121,7 +121,8 @@ static long swap_take(struct swap_area *area, unsigned int order)
 	unsigned long at, i;
 
 	for (;;) {
-		cluster = list_first_entry_or_null(&area->partial[order], struct swap_cluster, node);
+		cluster = list_first_entry_or_null(&area->partial[order], struct swap_cluster,
+						   node);
 		if (!cluster) {
 			cluster = list_first_entry_or_null(&area->empty, struct swap_cluster, node);
 			if (!cluster)

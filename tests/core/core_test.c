@@ -42,7 +42,7 @@ static uint64_t live(struct t *t, enum um_object object)
 	return t_stats(t).objects[object].live;
 }
 
-/* -- The word ---------------------------------------------------------------------------- */
+/* -- The word -------------------------------------------------------------------------- */
 
 static void tagged_word(void **state)
 {
@@ -82,7 +82,7 @@ static void tagged_word(void **state)
 	}
 }
 
-/* -- Notes of migrations -------------------------------------------------------------------- */
+/* -- Notes of migrations --------------------------------------------------------------- */
 
 static void notes_count(void **state)
 {
@@ -136,7 +136,7 @@ static void notes_see_copies(void **state)
 	assert_true(migration_note_complete(note, 1));
 }
 
-/* -- Addresses --------------------------------------------------------------------------------- */
+/* -- Addresses ------------------------------------------------------------------------- */
 
 static void range_address(void **state)
 {
@@ -162,7 +162,7 @@ static void range_address(void **state)
 	assert_int_equal(vma_range_address(&vma, ~0UL - 9, 0, 100), none);
 }
 
-/* -- Numbering --------------------------------------------------------------------------------- */
+/* -- Numbering ------------------------------------------------------------------------- */
 
 static void numbering(void **state)
 {
@@ -288,7 +288,7 @@ static void mergeable_numbering(void **state)
 	assert_false(may_start_at(moved, (away - 1) * PG));
 }
 
-/* -- Walks ------------------------------------------------------------------------------------------ */
+/* -- Walks ----------------------------------------------------------------------------- */
 
 #define MAX_VISITS	64
 
@@ -488,22 +488,24 @@ static void lockless_not_under_a_mutator(void **state)
 	struct rmap_walk_control rwc = {
 		.arg = &visits, .rmap_one = visit, .anon_lock = folio_lock_anon_vma_read,
 		.restart = visits_restart, .try_lock = true };
+	anon_vma_tree_t tree;
 	uint64_t lockless;
 	struct folio *folio;
 
 	t_map(mm, BASE, 4);
 	t_write(mm, BASE, 4, 100);
 	folio = folio_at(mm, BASE);
+	tree = vma_at(mm, BASE)->anon_vma;
 	lockless = t_stats(t).lockless;
-	anon_vma_tree_lock_write(vma_at(mm, BASE)->anon_vma);
+	anon_vma_tree_lock_write(tree);
 	rmap_walk_anon(folio, &rwc, false);
-	anon_vma_tree_unlock_write(vma_at(mm, BASE)->anon_vma);
+	anon_vma_tree_unlock_write(tree);
 	assert_true(rwc.contended);
 	assert_int_equal(visits.nr, 0);
 	assert_int_equal(t_stats(t).lockless, lockless);
 }
 
-/* -- Depth ------------------------------------------------------------------------------------------- */
+/* -- Depth ----------------------------------------------------------------------------- */
 
 static void depth_and_joins(void **state)
 {
@@ -549,7 +551,7 @@ static void depth_and_joins(void **state)
 	assert_locks(t, folio_at(mm[nr - 1], BASE), nr - max + 1);
 }
 
-/* -- Detached VMAs -------------------------------------------------------------------------------------- */
+/* -- Detached VMAs --------------------------------------------------------------------- */
 
 struct detached {
 	struct anon_vma_detached batch;
@@ -681,6 +683,7 @@ static void detach_of_unfaulted(void **state)
 	t_map(mm, FAR, 4);
 	vma = vma_at(mm, FAR);
 	mmap_write_lock(mm);
+	vma_start_write(vma);
 	/* It would hang, if it wanted this. */
 	anon_vma_lock_write(mm->anon_vma);
 	take_out_locked(&detached, vma);
@@ -691,7 +694,7 @@ static void detach_of_unfaulted(void **state)
 	assert_int_equal(vma->anon_vma, 0);
 }
 
-/* -- A fork that failed ------------------------------------------------------------------------------------- */
+/* -- A fork that failed ---------------------------------------------------------------- */
 
 static void fork_failed_limits_walks(void **state)
 {
@@ -719,11 +722,11 @@ static void fork_failed_limits_walks(void **state)
 /* Visits when the child's tree has the parent's VMA in the place of the child's. */
 static struct visits walk_with_parents_vma(struct mm_struct *mm, struct mm_struct *child)
 {
-	struct vm_area_struct *own = vma_at(child, BASE);
+	struct vm_area_struct *own = vma_at(child, BASE), *parents = vma_at(mm, BASE);
 	struct visits visits;
 
 	mmap_write_lock(child);
-	store_vma(own, vma_at(mm, BASE));
+	store_vma(own, parents);
 	visits = walk(folio_at(mm, BASE));
 	store_vma(own, own);
 	mmap_write_unlock(child);
@@ -759,7 +762,7 @@ static void parents_vma_in_the_childs_tree(void **state)
 	assert_ptr_equal(visits.vma[0], vma_at(mm, BASE));
 }
 
-/* -- Lives ----------------------------------------------------------------------------------------------------- */
+/* -- Lives ----------------------------------------------------------------------------- */
 
 static void *exit_mm(void *mm)
 {
@@ -834,7 +837,7 @@ static void line_of_dead_goes_at_once(void **state)
 	assert_int_equal(live(t, UM_OBJ_ANON_VMA), 0);
 }
 
-/* -- From the folio to its owner --------------------------------------------------------------------------------- */
+/* -- From the folio to its owner ------------------------------------------------------- */
 
 static void owner_of_unmapped_folio(void **state)
 {
@@ -852,8 +855,9 @@ static void owner_of_unmapped_folio(void **state)
 	assert_ptr_equal(anon_vma, anon_vma_at(mm, BASE));
 	put_anon_vma(anon_vma);
 	anon_vma = folio_lock_anon_vma_read(folio, &rwc);
-	assert_ptr_equal(anon_vma, anon_vma_at(mm, BASE));
+	assert_non_null(anon_vma);
 	anon_vma_unlock_read(anon_vma);
+	assert_ptr_equal(anon_vma, anon_vma_at(mm, BASE));
 
 	/* In the swap cache, kept by our reference: it names its owner, but is not mapped. */
 	um_reclaim(t->world, 100);
@@ -895,8 +899,9 @@ static void owner_changes(void **state)
 	t_write(child, BASE, 1, 200);
 	assert_ptr_equal(folio_at(child, BASE), folio);
 	anon_vma = folio_lock_anon_vma_read(folio, NULL);
-	assert_ptr_equal(anon_vma, anon_vma_at(child, BASE));
+	assert_non_null(anon_vma);
 	anon_vma_unlock_read(anon_vma);
+	assert_ptr_equal(anon_vma, anon_vma_at(child, BASE));
 	assert_int_equal(walk(folio).nr, 1);
 	t_map(child, FAR, 1);
 	assert_int_equal(um_uffd_move(child, FAR, BASE, PG), 0);
@@ -933,6 +938,7 @@ static void try_lock_tells_contention(void **state)
 	struct mm_struct *mm = t_mm(t), *child;
 	struct visits visits = { 0 };
 	struct rmap_walk_control rwc = { .arg = &visits, .rmap_one = visit, .try_lock = true };
+	struct anon_vma *owner;
 	bool contended = false;
 	struct folio *folio;
 
@@ -940,11 +946,12 @@ static void try_lock_tells_contention(void **state)
 	t_write(mm, BASE, 1, 100);
 	child = t_fork(mm);
 	folio = folio_at(mm, BASE);
+	owner = anon_vma_at(mm, BASE);
 	rmap_walk_anon(folio, &rwc, false);
 	assert_false(rwc.contended);
 	assert_int_equal(visits.nr, 2);
 
-	anon_vma_lock_write(anon_vma_at(mm, BASE));
+	anon_vma_lock_write(owner);
 	visits.nr = 0;
 	rmap_walk_anon(folio, &rwc, false);
 	assert_true(rwc.contended);
@@ -954,7 +961,7 @@ static void try_lock_tells_contention(void **state)
 	assert_true(rwc.contended);
 	folio_referenced(folio, false, &contended);
 	assert_true(contended);
-	anon_vma_unlock_write(anon_vma_at(mm, BASE));
+	anon_vma_unlock_write(owner);
 	rwc.contended = false;
 	contended = false;
 
@@ -982,21 +989,25 @@ static void try_lock_beside_a_reader(void **state)
 	struct mm_struct *mm = t_mm(t);
 	struct visits visits = { 0 };
 	struct rmap_walk_control rwc = { .arg = &visits, .rmap_one = visit, .try_lock = true };
+	anon_vma_tree_t tree;
+	struct folio *folio;
 
 	t_map(mm, BASE, 1);
 	t_write(mm, BASE, 1, 100);
-	anon_vma_tree_lock_read(vma_at(mm, BASE)->anon_vma);
-	assert_false(anon_vma_tree_trylock_write(vma_at(mm, BASE)->anon_vma));
-	rmap_walk_anon(folio_at(mm, BASE), &rwc, false);
-	anon_vma_tree_unlock_read(vma_at(mm, BASE)->anon_vma);
+	folio = folio_at(mm, BASE);
+	tree = vma_at(mm, BASE)->anon_vma;
+	anon_vma_tree_lock_read(tree);
+	assert_false(anon_vma_tree_trylock_write(tree));
+	rmap_walk_anon(folio, &rwc, false);
+	anon_vma_tree_unlock_read(tree);
 	assert_false(rwc.contended);
 	assert_int_equal(visits.nr, 1);
-	assert_true(anon_vma_tree_trylock_write(vma_at(mm, BASE)->anon_vma));
-	assert_false(anon_vma_tree_trylock_read(vma_at(mm, BASE)->anon_vma));
-	anon_vma_tree_unlock_write(vma_at(mm, BASE)->anon_vma);
+	assert_true(anon_vma_tree_trylock_write(tree));
+	assert_false(anon_vma_tree_trylock_read(tree));
+	anon_vma_tree_unlock_write(tree);
 }
 
-/* -- The regular topology's rule of reuse --------------------------------------------------------------------------- */
+/* -- The regular topology's rule of reuse ---------------------------------------------- */
 
 static void assert_objects(struct t *t, uint64_t anon_vmas, uint64_t avcs)
 {

@@ -149,7 +149,7 @@ static void sweep_op(struct t *t, const struct op *op)
 #define OP(fn, allowed, ...)						\
 	{ .name = #fn, .run = fn, .flags = allowed, ##__VA_ARGS__ }
 
-/* -- fork ---------------------------------------------------------------------------- */
+/* -- fork ------------------------------------------------------------------------------ */
 
 static int fork_of(struct mm_struct *mm)
 {
@@ -195,7 +195,7 @@ static void r16_r31_fork(void **state)
 	sweep(state, ops);
 }
 
-/* -- munmap, mmap, brk --------------------------------------------------------------------- */
+/* -- munmap, mmap, brk ----------------------------------------------------------------- */
 
 static int unmap_middle(struct family *f) { return um_munmap(f->a, IN_PLACE + 4 * PG, 4 * PG); }
 static int unmap_start(struct family *f) { return um_munmap(f->a, IN_PLACE, 4 * PG); }
@@ -309,7 +309,7 @@ static void r16_brk(void **state)
 	sweep(state, ops);
 }
 
-/* -- mremap --------------------------------------------------------------------------------------- */
+/* -- mremap ---------------------------------------------------------------------------- */
 
 static int move(struct mm_struct *mm, uint64_t addr, uint64_t pages, uint64_t to, int flags)
 {
@@ -474,7 +474,8 @@ static void r21_r23_merge_after_dup(void **state)
 {
 	static const struct op ops[] = {
 		OP(move_into_gap, 0, for_the_gap),
-		OP(move_onto_fresh, 0, for_the_end),
+		/* As Linux: joined before the move fails, it keeps what it took over. */
+		OP(move_onto_fresh, PREPARES, for_the_end),
 		/* Regular: they stay apart, as in Linux. */
 		OP(join_onto_fresh, FREE_OF_COST, read_only_behind_fresh),
 	};
@@ -516,7 +517,7 @@ static void r16_mremap_over(void **state)
 	family_end(&f);
 }
 
-/* -- mprotect, madvise, mlock, names ------------------------------------------------------------ */
+/* -- mprotect, madvise, mlock, names --------------------------------------------------- */
 
 static int protect(struct mm_struct *mm, uint64_t addr, uint64_t pages, int prot)
 {
@@ -528,7 +529,10 @@ static int protect_middle(struct family *f)
 	return protect(f->a, IN_PLACE + 4 * PG, 4, PROT_READ);
 }
 static int protect_start(struct family *f) { return protect(f->a, DISPLACED, 4, PROT_READ); }
-static int protect_end(struct family *f) { return protect(f->a, FILE_MOVED + 9 * PG, 7, PROT_READ); }
+static int protect_end(struct family *f)
+{
+	return protect(f->a, FILE_MOVED + 9 * PG, 7, PROT_READ);
+}
 static int protect_huge(struct family *f) { return protect(f->a, HUGE + 9 * PG, 9, PROT_READ); }
 /* The middle becomes like both its neighbours: one VMA. */
 static int join_three(struct family *f) { return protect(f->a, THREE + 4 * PG, 4, RW); }
@@ -626,7 +630,7 @@ static void r16_advice(void **state)
 	sweep(state, ops);
 }
 
-/* -- Faults ------------------------------------------------------------------------------------------ */
+/* -- Faults ---------------------------------------------------------------------------- */
 
 static void fresh_areas(struct family *f)
 {
@@ -693,7 +697,7 @@ static void r16_first_faults(void **state)
 	sweep(state, ops);
 }
 
-/* -- exec, UFFDIO_MOVE ----------------------------------------------------------------------------------- */
+/* -- exec, UFFDIO_MOVE ----------------------------------------------------------------- */
 
 #define STACK_TOP	0x7ffd00000000UL
 
@@ -749,7 +753,7 @@ static void r16_uffd_move(void **state)
 	sweep(state, ops);
 }
 
-/* -- What the kernel does on its own -------------------------------------------------------------------------- */
+/* -- What the kernel does on its own --------------------------------------------------- */
 
 static void full_2m(struct family *f)
 {
@@ -948,7 +952,7 @@ static void out_of_pages(void **state)
 	assert_int_equal(um_world_destroy(world), 0);
 }
 
-/* -- Failing forks under walks --------------------------------------------------------------------------------- */
+/* -- Failing forks under walks --------------------------------------------------------- */
 
 struct walkers {
 	struct um_world *world;
@@ -1013,7 +1017,7 @@ static void r31_failed_forks_under_walks(void **state)
 	family_end(&f);
 }
 
-/* -- At the end --------------------------------------------------------------------------------------------------- */
+/* -- At the end ------------------------------------------------------------------------ */
 
 static void count_live(struct kmem_cache *cache, void *arg)
 {

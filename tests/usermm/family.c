@@ -205,7 +205,8 @@ static void take_vmas(struct picture *picture, struct mm_struct *mm)
 
 	assert_non_null(vmas);
 	um_vmas(mm, vmas, nr);
-	picture->vmas = realloc(picture->vmas, (picture->nr_vmas + nr + 1) * sizeof(*picture->vmas));
+	picture->vmas = realloc(picture->vmas,
+				(picture->nr_vmas + nr + 1) * sizeof(*picture->vmas));
 	assert_non_null(picture->vmas);
 	for (i = 0; i < nr; i++)
 		picture->vmas[picture->nr_vmas++] = (struct picture_vma) { mm->id, vmas[i] };

@@ -46,7 +46,7 @@ struct picture;
 #define PICTURE_VMAS	1U	/* the same VMAs */
 #define PICTURE_MAPS	2U	/* the same mappings, however they are cut into VMAs */
 #define PICTURE_PAGES	4U	/* each anonymous page, or swap entry, with its content */
-#define PICTURE_OBJECTS	8U	/* VMAs, anon_vmas, chain entries, mms, pages: none more, none less */
+#define PICTURE_OBJECTS	8U	/* of all slab caches, mms, pages: none more, none less */
 #define PICTURE_RMAP	16U	/* with VMAS or MAPS: faulted or not, displaced or not */
 
 /* To be compared by @what. Objects are only counted if that is asked for: it takes a while. */

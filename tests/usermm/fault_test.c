@@ -106,7 +106,7 @@ static void advise(struct mm_struct *mm, uint64_t addr, uint64_t nr, int advice)
 	assert_int_equal(um_madvise(mm, addr, nr * PG, advice), 0);
 }
 
-/* -- Anonymous memory -------------------------------------------------------------------- */
+/* -- Anonymous memory ------------------------------------------------------------------ */
 
 /* Reading brings the zero page: no frame, no anon_vma. */
 static void read_brings_the_zero_page(void **state)
@@ -223,7 +223,7 @@ static void no_vma(void **state)
 	assert_int_equal(um_write(mm, BASE, 1), -EFAULT);
 }
 
-/* -- Copy on write ------------------------------------------------------------------------- */
+/* -- Copy on write --------------------------------------------------------------------- */
 
 static void cow_copies(void **state)
 {
@@ -328,7 +328,7 @@ static void cow_with_a_swap_entry_elsewhere(void **state)
 	t_expect(mm, BASE, 1, 200);
 }
 
-/* -- Files ------------------------------------------------------------------------------------- */
+/* -- Files ----------------------------------------------------------------------------- */
 
 static void private_file(void **state)
 {
@@ -478,7 +478,7 @@ static void device(void **state)
 	um_file_put(file);
 }
 
-/* -- Stacks ---------------------------------------------------------------------------------------- */
+/* -- Stacks ---------------------------------------------------------------------------- */
 
 static void stack_grows(void **state)
 {
@@ -586,7 +586,7 @@ static void stack_grows_after_fork(void **state)
 	assert_int_equal(t_vma(mm, top - PG).start, top - 6 * PG);
 }
 
-/* -- Large folios -------------------------------------------------------------------------------------- */
+/* -- Large folios ---------------------------------------------------------------------- */
 
 static void huge_fault(void **state)
 {
@@ -747,7 +747,7 @@ static void large_folio_after_fork(void **state)
 	t_expect(mm, BASE + 5 * PG, 11, 105);
 }
 
-/* -- Swap -------------------------------------------------------------------------------------------------- */
+/* -- Swap ------------------------------------------------------------------------------ */
 
 static void swap_in_exclusive(void **state)
 {
@@ -883,7 +883,7 @@ static void swapoff(void **state)
 	t_expect(child, BASE + 10 * PG, 590, 1010);
 }
 
-/* -- Poison -------------------------------------------------------------------------------------------------- */
+/* -- Poison ---------------------------------------------------------------------------- */
 
 static void poisoned_page(void **state)
 {
@@ -939,7 +939,7 @@ static void poison_in_the_swap_cache(void **state)
 	t_expect(child, BASE + PG, 1, 101);
 }
 
-/* -- Advice ---------------------------------------------------------------------------------------------------- */
+/* -- Advice ---------------------------------------------------------------------------- */
 
 static void dontneed(void **state)
 {
@@ -1142,7 +1142,7 @@ static void advice_for_fork_of_swapped(void **state)
 	assert_true(exclusive(mm, BASE));
 }
 
-/* -- mlock ---------------------------------------------------------------------------------------------------------- */
+/* -- mlock ----------------------------------------------------------------------------- */
 
 static void locked_pages_stay(void **state)
 {

@@ -307,7 +307,7 @@ static void every_form_before_fork(void **state)
 	}
 }
 
-/* -- Sizes ------------------------------------------------------------------------------------ */
+/* -- Sizes ----------------------------------------------------------------------------- */
 
 /*	[       8       ]  ->  [ 3 ]	*/
 static void shrink_in_place(void **state)
@@ -428,7 +428,7 @@ static void nothing_to_do(void **state)
 	t_expect(mm, BASE, 4, 100);
 }
 
-/* -- Errors ------------------------------------------------------------------------------------- */
+/* -- Errors ---------------------------------------------------------------------------- */
 
 static void bad_arguments(void **state)
 {
@@ -538,7 +538,7 @@ static void device_does_not_grow(void **state)
 	um_file_put(device);
 }
 
-/* -- MREMAP_DONTUNMAP ------------------------------------------------------------------------------ */
+/* -- MREMAP_DONTUNMAP ------------------------------------------------------------------ */
 
 /* Without MREMAP_FIXED the address is a hint, and nothing is unmapped there. */
 static void keep_with_a_hint(void **state)
@@ -627,7 +627,7 @@ static void keep_of_shared_memory(void **state)
 	um_file_put(shm);
 }
 
-/* -- Shared, file and /dev/zero mappings ----------------------------------------------------------------- */
+/* -- Shared, file and /dev/zero mappings ----------------------------------------------- */
 
 /* An old length of 0: a second window on the same shared memory. */
 static void double_shared(void **state)
@@ -808,7 +808,7 @@ static void dev_zero_in_place(void **state)
 	um_file_put(zero);
 }
 
-/* -- To and fro ----------------------------------------------------------------------------------------------- */
+/* -- To and fro ------------------------------------------------------------------------ */
 
 static void moved_twice(void **state)
 {
@@ -933,7 +933,7 @@ static void move_over_many_tables(void **state)
 	expect_vma(mm, HUGE, HUGE + pages * PG, HUGE / PG);
 }
 
-/* -- Huge pages -------------------------------------------------------------------------------------------------- */
+/* -- Huge pages ------------------------------------------------------------------------ */
 
 static void make_huge(struct mm_struct *mm, uint64_t pages)
 {
@@ -1081,7 +1081,7 @@ static void large_folio_is_cut(void **state)
 	t_expect(child, BASE + 23 * PG, 25, 1023);
 }
 
-/* -- Numbers below 0 ------------------------------------------------------------------------------------------------ */
+/* -- Numbers below 0 ------------------------------------------------------------------- */
 
 /*
  * Pages numbered from a low address on are moved up. What is mapped in front of them is
