@@ -6,7 +6,7 @@
 
 #define SWAPOFF_BATCH	256
 
-/* -- Accesses -------------------------------------------------------------------------- */
+/* -- Accesses ---------------------------------------------------------------------- */
 
 /* A fault that is no access, or an access that went wrong. */
 static void check_fault(struct mm_struct *mm, unsigned long addr, int err)
@@ -151,7 +151,7 @@ int um_set_fault_order(struct mm_struct *mm, unsigned int order)
 	return 0;
 }
 
-/* -- Reclaim, migration, aging --------------------------------------------------------------- */
+/* -- Reclaim, migration, aging ----------------------------------------------------- */
 
 /* Takes folios off the cold end of the LRU, and hands them to fn one by one. */
 static long for_each_cold(struct um_world *world, long pages,
@@ -231,7 +231,7 @@ long um_ksm_scan(struct um_world *world, long pages)
 	return merged;
 }
 
-/* -- swapoff ------------------------------------------------------------------------------------ */
+/* -- swapoff ----------------------------------------------------------------------- */
 
 struct swapoff_batch {
 	unsigned long addr[SWAPOFF_BATCH];
@@ -305,7 +305,7 @@ int um_swapoff(struct um_world *world)
 	return err;
 }
 
-/* -- Huge pages, failing memory ---------------------------------------------------------------------- */
+/* -- Huge pages, failing memory ---------------------------------------------------- */
 
 /* What khugepaged does for the 2 MiB around addr. Returns 0 or an error. */
 int um_collapse(struct mm_struct *mm, uint64_t addr)

@@ -35,7 +35,7 @@ struct background {
 	struct kshim_thread *thread;
 };
 
-/* -- Setting up ------------------------------------------------------------------------- */
+/* -- Setting up -------------------------------------------------------------------- */
 
 static int make_world(struct checker *checker)
 {
@@ -121,7 +121,7 @@ static void print_repeat(const struct checker *checker, const struct check_actor
 	fflush(checker->log);
 }
 
-/* -- One thread ----------------------------------------------------------------------------- */
+/* -- One thread -------------------------------------------------------------------- */
 
 static int run_alone(struct checker *checker, struct check_actor *actor)
 {
@@ -142,7 +142,7 @@ static int run_alone(struct checker *checker, struct check_actor *actor)
 	return err;
 }
 
-/* -- Several threads ---------------------------------------------------------------------------- */
+/* -- Several threads --------------------------------------------------------------- */
 
 static void background_run(void *arg)
 {
@@ -236,7 +236,7 @@ static int run_threads(struct checker *checker, struct check_actor *actors)
 	return err;
 }
 
-/* -- All ------------------------------------------------------------------------------------------- */
+/* -- All --------------------------------------------------------------------------- */
 
 int um_check_run(const struct um_check_options *options, struct um_check_result *result)
 {

@@ -88,7 +88,7 @@ static bool chance(struct check_actor *actor, unsigned int percent)
 	return check_below(actor, 100) < percent;
 }
 
-/* -- Arguments ----------------------------------------------------------------------- */
+/* -- Arguments --------------------------------------------------------------------- */
 
 static uint64_t arena_end(const struct check_actor *actor)
 {
@@ -264,7 +264,7 @@ static uint64_t some_content(struct check_actor *actor)
 	return chance(actor, 40) ? 1 + check_below(actor, 3) : check_random(actor);
 }
 
-/* -- Processes --------------------------------------------------------------------------- */
+/* -- Processes --------------------------------------------------------------------- */
 
 static struct check_mm *free_slot(struct check_actor *actor)
 {
@@ -398,7 +398,7 @@ static void op_exec(struct check_actor *actor, struct check_mm *proc)
 	say(actor, "-> %d", err);
 }
 
-/* -- Mappings ----------------------------------------------------------------------------------- */
+/* -- Mappings ---------------------------------------------------------------------- */
 
 static void op_mmap(struct check_actor *actor, struct check_mm *proc)
 {
@@ -613,7 +613,7 @@ static void op_uffd_move(struct check_actor *actor, struct check_mm *proc)
 	say(actor, "-> %d", err);
 }
 
-/* -- Accesses ---------------------------------------------------------------------------------- */
+/* -- Accesses ---------------------------------------------------------------------- */
 
 static void op_read(struct check_actor *actor, struct check_mm *proc)
 {
@@ -696,7 +696,7 @@ static void op_fault_order(struct check_actor *actor, struct check_mm *proc)
 	um_set_fault_order(proc->mm, order);
 }
 
-/* -- The kernel ------------------------------------------------------------------------------------ */
+/* -- The kernel -------------------------------------------------------------------- */
 
 static void op_reclaim(struct check_actor *actor, struct check_mm *proc __attribute__((unused)))
 {
@@ -808,7 +808,7 @@ static void op_failure(struct check_actor *actor, struct check_mm *proc)
 	say(actor, "-> %d, %u victims", err, victims);
 }
 
-/* -- All of them -------------------------------------------------------------------------------------- */
+/* -- All of them ------------------------------------------------------------------- */
 
 static const struct {
 	unsigned int weight;

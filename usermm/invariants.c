@@ -39,7 +39,7 @@ void *inv_push(struct inv_check *check, struct inv_array *array)
 	return (char *)array->data + array->nr++ * array->size;
 }
 
-/* -- Entries -------------------------------------------------------------------------- */
+/* -- Entries ----------------------------------------------------------------------- */
 
 #define entry_broken(check, addr, fmt, ...) \
 	inv_broken(check, fmt ": mm %u %lx", ##__VA_ARGS__, (check)->mm->id, addr)
@@ -200,7 +200,7 @@ static void check_mm(struct inv_check *check, struct mm_struct *mm)
 			   check->nr_anon, check->nr_swap);
 }
 
-/* -- Folios ------------------------------------------------------------------------------- */
+/* -- Folios ------------------------------------------------------------------------ */
 
 static void check_page_counts(struct inv_check *check, struct folio *folio, long i)
 {
@@ -302,7 +302,7 @@ static void check_slots(struct inv_check *check)
 	}
 }
 
-/* -- All of it ---------------------------------------------------------------------------------- */
+/* -- All of it --------------------------------------------------------------------- */
 
 /**
  * check_invariants - see the head of this file

@@ -31,7 +31,7 @@ struct inv_word {
 	struct vm_area_struct *vma;
 };
 
-/* -- Sets ------------------------------------------------------------------------------ */
+/* -- Sets -------------------------------------------------------------------------- */
 
 static int compare_anon_vmas(const void *a, const void *b)
 {
@@ -82,7 +82,7 @@ static bool is_chain_entry(struct inv_check *check, const struct anon_vma_chain 
 	return inv_find(&check->chains, &avc, compare_pointers);
 }
 
-/* -- VMA trees ---------------------------------------------------------------------------- */
+/* -- VMA trees --------------------------------------------------------------------- */
 
 static void check_vma(struct inv_check *check, const struct mm_struct *mm,
 		      struct vm_area_struct *vma, const struct ma_state *mas)
@@ -135,7 +135,7 @@ static void for_each_vma(struct inv_check *check,
 		for_each_vma_of(check, mm, fn);
 }
 
-/* -- Chain entries, in both topologies ---------------------------------------------------------- */
+/* -- Chain entries, in both topologies --------------------------------------------- */
 
 static void note_chain(struct inv_check *check, struct vm_area_struct *vma)
 {
@@ -201,7 +201,7 @@ static void count_ksm_ref(struct anon_vma *anon_vma, void *arg)
 		entry->ksm_refs++;
 }
 
-/* -- Lazy ----------------------------------------------------------------------------------------- */
+/* -- Lazy -------------------------------------------------------------------------- */
 
 static void check_lazy_displaced(struct inv_check *check, struct vm_area_struct *vma)
 {
@@ -299,7 +299,7 @@ static void check_lazy(struct inv_check *check)
 	}
 }
 
-/* -- Regular ----------------------------------------------------------------------------------------- */
+/* -- Regular ----------------------------------------------------------------------- */
 
 static void check_regular_vma(struct inv_check *check, struct vm_area_struct *vma)
 {
@@ -470,7 +470,7 @@ static void check_regular(struct inv_check *check)
 	check_same_chains(check);
 }
 
-/* -- Both ------------------------------------------------------------------------------------------------ */
+/* -- Both -------------------------------------------------------------------------- */
 
 static void check_cache(struct inv_check *check, struct kmem_cache *cache, size_t reached)
 {

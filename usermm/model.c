@@ -47,7 +47,7 @@ struct file_model {
 	bool lost;			/* no memory for it: nothing is compared */
 };
 
-/* -- Segments -------------------------------------------------------------------- */
+/* -- Segments ---------------------------------------------------------------------- */
 
 /* The first segment that ends above addr. */
 static size_t seg_above(const struct mem_model *model, unsigned long addr)
@@ -176,7 +176,7 @@ static void pages_clear(struct mem_model *model, unsigned long start, unsigned l
 		tokens_clear(&model->written, start >> PAGE_SHIFT, (end - 1) >> PAGE_SHIFT);
 }
 
-/* -- Life ----------------------------------------------------------------------------- */
+/* -- Life -------------------------------------------------------------------------- */
 
 /**
  * model_create - an empty address space
@@ -272,7 +272,7 @@ void file_model_destroy(struct file_model *model)
 	free(model);
 }
 
-/* -- Mappings ------------------------------------------------------------------------ */
+/* -- Mappings ---------------------------------------------------------------------- */
 
 void model_map(struct mem_model *model, unsigned long start, unsigned long end,
 	       const struct model_mapping *mapping)
@@ -479,7 +479,7 @@ void model_resync(struct mem_model *model, struct mm_struct *mm, unsigned long s
 	mutex_unlock(&model->lock);
 }
 
-/* -- Accesses ---------------------------------------------------------------------------- */
+/* -- Accesses ---------------------------------------------------------------------- */
 
 /* The stack that an access just below it makes grow, or NULL. */
 static struct model_segment *seg_growing(const struct mem_model *model, unsigned long addr)
@@ -678,7 +678,7 @@ void file_model_unsure(struct um_file *file, pgoff_t pgoff)
 	mutex_unlock(&file->model->lock);
 }
 
-/* -- All of an mm ---------------------------------------------------------------------------- */
+/* -- All of an mm ------------------------------------------------------------------ */
 
 static bool same_mapping(const struct model_segment *seg, struct vm_area_struct *vma)
 {

@@ -58,7 +58,7 @@ struct oracle_walk {
 	const char *what;
 };
 
-/* -- Findings ------------------------------------------------------------------------ */
+/* -- Findings ---------------------------------------------------------------------- */
 
 /**
  * oracle_finding - something is wrong
@@ -86,7 +86,7 @@ uint64_t um_findings(struct um_world *world)
 	return atomic_long_read(&world->oracle->findings);
 }
 
-/* -- Life ------------------------------------------------------------------------------- */
+/* -- Life -------------------------------------------------------------------------- */
 
 int oracle_init(struct um_world *world)
 {
@@ -130,7 +130,7 @@ void oracle_stats(struct um_world *world, struct um_stats *stats)
 	stats->visits_stop = own->visits_stop;
 }
 
-/* -- Noting folios ------------------------------------------------------------------------ */
+/* -- Noting folios ----------------------------------------------------------------- */
 
 /* lock held. Room for one more, or false. */
 static bool noted_room(struct oracle *oracle)
@@ -219,7 +219,7 @@ static void noted_filter(struct um_world *world)
 	oracle->nr_noted = kept;
 }
 
-/* -- The scan ------------------------------------------------------------------------------- */
+/* -- The scan ---------------------------------------------------------------------- */
 
 static int scan_entry(struct mm_struct *mm, unsigned long addr, pte_t pte, void *arg)
 {
@@ -293,7 +293,7 @@ static size_t folio_hits(struct oracle *oracle, const struct folio *folio,
 	return nr;
 }
 
-/* -- The walks --------------------------------------------------------------------------------- */
+/* -- The walks --------------------------------------------------------------------- */
 
 static void walk_found(struct oracle_walk *walk, struct folio *folio, struct mm_struct *mm,
 		       unsigned long addr)
@@ -415,7 +415,7 @@ static void check_folio(struct um_world *world, struct folio *folio)
 	folio_unlock(folio);
 }
 
-/* -- Checking --------------------------------------------------------------------------------------- */
+/* -- Checking ---------------------------------------------------------------------- */
 
 static void check_noted(struct um_world *world)
 {

@@ -142,7 +142,7 @@ bool world_is_alone(void)
 	return alone;
 }
 
-/* -- A world -------------------------------------------------------------------------- */
+/* -- A world ----------------------------------------------------------------------- */
 
 static int world_init_parts(struct um_world *world)
 {
@@ -284,7 +284,7 @@ int um_world_destroy(struct um_world *world)
 	return err;
 }
 
-/* -- mms -------------------------------------------------------------------------------- */
+/* -- mms --------------------------------------------------------------------------- */
 
 void world_add_mm(struct mm_struct *mm)
 {
@@ -433,7 +433,7 @@ unsigned int um_mm_id(const struct mm_struct *mm)
 	return mm->id;
 }
 
-/* -- Files -------------------------------------------------------------------------------- */
+/* -- Files ------------------------------------------------------------------------- */
 
 /**
  * um_file_create - a file, device or piece of shared memory, of any length
@@ -476,7 +476,7 @@ void um_file_put(struct um_file *file)
 	kfree(file);
 }
 
-/* -- What it looks like ------------------------------------------------------------------------ */
+/* -- What it looks like ------------------------------------------------------------ */
 
 static bool world_is_lazy(const struct um_world *world)
 {
