@@ -178,7 +178,8 @@ static int run_burst(struct checker *checker, struct check_actor *actors)
 
 	for (i = 0; i < nr; i++) {
 		background[i].checker = checker;
-		background[i].thread = kshim_thread_create(background_run, &background[i], "kernel");
+		background[i].thread = kshim_thread_create(background_run, &background[i],
+							   "kernel");
 		err = background[i].thread ? err : -ENOMEM;
 	}
 	for (i = 0; i < checker->threads; i++) {

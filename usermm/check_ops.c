@@ -615,10 +615,15 @@ static void op_uffd_move(struct check_actor *actor, struct check_mm *proc)
 
 /* -- Accesses ---------------------------------------------------------------------- */
 
+static uint64_t some_pages(struct check_actor *actor, uint64_t addr)
+{
+	return fit(actor, addr, (1 + check_below(actor, 8)) * UM_PAGE_SIZE) / UM_PAGE_SIZE;
+}
+
 static void op_read(struct check_actor *actor, struct check_mm *proc)
 {
 	uint64_t addr = mapped_addr(actor, proc), content = 0;
-	uint64_t i, nr = fit(actor, addr, (1 + check_below(actor, 8)) * UM_PAGE_SIZE) / UM_PAGE_SIZE;
+	uint64_t i, nr = some_pages(actor, addr);
 	int err;
 
 	for (i = 0; i < nr; i++, addr += UM_PAGE_SIZE) {
@@ -631,7 +636,7 @@ static void op_read(struct check_actor *actor, struct check_mm *proc)
 static void op_write(struct check_actor *actor, struct check_mm *proc)
 {
 	uint64_t addr = mapped_addr_with(actor, proc, VMA_WRITE);
-	uint64_t i, nr = fit(actor, addr, (1 + check_below(actor, 8)) * UM_PAGE_SIZE) / UM_PAGE_SIZE;
+	uint64_t i, nr = some_pages(actor, addr);
 	int err;
 
 	for (i = 0; i < nr; i++, addr += UM_PAGE_SIZE) {

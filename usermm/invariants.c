@@ -195,7 +195,7 @@ static void check_mm(struct inv_check *check, struct mm_struct *mm)
 	pgtable_for_each(mm, 0, TASK_SIZE, check_entry, check);
 	if (atomic_long_read(&mm->nr_anon) != check->nr_anon ||
 	    atomic_long_read(&mm->nr_swap) != check->nr_swap)
-		inv_broken(check, "7: mm %u counts %ld pages and %ld swap entries, found %ld and %ld",
+		inv_broken(check, "7: mm %u counts %ld pages, %ld swap entries; found %ld, %ld",
 			   mm->id, atomic_long_read(&mm->nr_anon), atomic_long_read(&mm->nr_swap),
 			   check->nr_anon, check->nr_swap);
 }

@@ -162,7 +162,7 @@ static void count_chain(struct inv_check *check, struct vm_area_struct *vma)
 		if (entry)
 			entry->avcs++;
 		else
-			inv_broken(check, "4: mm %u VMA %lx has a chain entry in a foreign anon_vma",
+			inv_broken(check, "4: mm %u VMA %lx has an entry in a foreign anon_vma",
 				   vma->vm_mm->id, vma->vm_start);
 	}
 }
@@ -246,7 +246,8 @@ static void check_lazy_vma(struct inv_check *check, struct vm_area_struct *vma)
 		return;
 	}
 	if (!list_empty(&vma->anon_vma_chain))
-		inv_broken(check, "3: mm %u VMA %lx is in place and has a chain", id, vma->vm_start);
+		inv_broken(check, "3: mm %u VMA %lx is in place and has a chain", id,
+			   vma->vm_start);
 	if (is_vm_hugetlb_page(vma) ||
 	    (vma_is_anonymous(vma) && vma->vm_pgoff != vma->vm_start >> PAGE_SHIFT))
 		inv_broken(check, "3: mm %u VMA %lx cannot be in place: pgoff %lx", id,
@@ -395,13 +396,15 @@ static void count_family(struct inv_check *check, const struct inv_anon_vma *chi
 static void check_regular_anon_vma(struct inv_check *check, const struct inv_anon_vma *entry)
 {
 	const struct anon_vma *anon_vma = entry->anon_vma;
+	long active = anon_vma->num_active_vmas, children = anon_vma->num_children;
 	long refs = !!entry->avcs + entry->members + entry->ksm_refs;
+	long count = atomic_read(&anon_vma->refcount);
 
-	if ((long)anon_vma->num_active_vmas != entry->active ||
-	    (long)anon_vma->num_children != entry->children || atomic_read(&anon_vma->refcount) != refs)
-		inv_broken(check, "7: anon_vma %p: active %lu, children %lu, count %d; found %ld, %ld, %ld",
-			   (void *)anon_vma, anon_vma->num_active_vmas, anon_vma->num_children,
-			   atomic_read(&anon_vma->refcount), entry->active, entry->children, refs);
+	if (active == entry->active && children == entry->children && count == refs)
+		return;
+	inv_broken(check,
+		   "7: anon_vma %p: active %ld, children %ld, count %ld; found %ld, %ld, %ld",
+		   (void *)anon_vma, active, children, count, entry->active, entry->children, refs);
 }
 
 static int compare_words(const void *a, const void *b)

@@ -566,7 +566,8 @@ static bool access_mapped(struct model_access *access)
 
 static void model_not_mapped(struct model_access *access)
 {
-	oracle_finding(access->model->world, "mm %u: access to %lx went through, nothing is mapped there",
+	oracle_finding(access->model->world,
+		       "mm %u: access to %lx went through, nothing is mapped there",
 		       access->model->mm_id, access->addr);
 }
 
@@ -708,11 +709,13 @@ static void check_vmas(struct mm_struct *mm)
 		addr = max(addr, vma->vm_start);
 		seg = seg_at(model, addr);
 		if (!seg)
-			oracle_finding(mm->world, "mm %u: VMA %lx-%lx at %lx, nothing should be mapped",
+			oracle_finding(mm->world,
+				       "mm %u: VMA %lx-%lx at %lx, nothing should be mapped",
 				       mm->id, vma->vm_start, vma->vm_end, addr);
 		else if (!seg->unknown && !same_mapping(seg, vma))
-			oracle_finding(mm->world, "mm %u: VMA %lx-%lx is not what %lx-%lx should be",
-				       mm->id, vma->vm_start, vma->vm_end, seg->start, seg->end);
+			oracle_finding(mm->world,
+				       "mm %u: VMA %lx-%lx is not what %lx-%lx should be", mm->id,
+				       vma->vm_start, vma->vm_end, seg->start, seg->end);
 		addr = seg ? min(seg->end, vma->vm_end) : vma->vm_end;
 	}
 }
@@ -732,7 +735,8 @@ static void check_segments(struct mm_struct *mm)
 			vma = vma_lookup(mm, addr);
 			if (vma)
 				continue;
-			oracle_finding(mm->world, "mm %u: no VMA at %lx, where %lx-%lx should be mapped",
+			oracle_finding(mm->world,
+				       "mm %u: no VMA at %lx, where %lx-%lx should be mapped",
 				       mm->id, addr, seg->start, seg->end);
 			break;
 		}

@@ -357,7 +357,7 @@ static void report_missed(struct oracle_walk *walk, struct folio *folio)
 	for (i = 0; i < walk->nr; i++)
 		if (!walk->hits[i].seen)
 			oracle_finding(walk->world,
-				       "%s: missed mm %u %lx, pfn %lx index %lx, %zu of %zu mappings found",
+				       "%s: missed mm %u %lx, pfn %lx index %lx, %zu of %zu found",
 				       walk->what, walk->hits[i].mm->id, walk->hits[i].addr,
 				       page_to_pfn(walk->world, &folio->page), folio_pgoff(folio),
 				       walk->nr_seen, walk->nr);
