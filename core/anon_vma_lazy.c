@@ -126,14 +126,16 @@ void lazy_anon_vma_chain_free(struct anon_vma_chain *avc)
 static void lazy_displace_locked(struct vm_area_struct *vma, struct anon_vma *anon_vma,
 				 unsigned long base, struct anon_vma_chain *avc)
 {
+	anon_vma_tree_t tree;
+
 	avc->vma = vma;
 	avc->anon_vma = anon_vma;
 	to_lazy_chain(avc)->base = base;
 	list_add(&avc->same_vma, &vma->anon_vma_chain);
 	lazy_chain_tree_insert(avc, &anon_vma->rb_root);
 	get_anon_vma(anon_vma);
-	smp_store_release(&vma->anon_vma,
-			  make_anon_vma_tree(anon_vma, ANON_VMA_TREE_LAZY | ANON_VMA_TREE_DISPLACED));
+	tree = make_anon_vma_tree(anon_vma, ANON_VMA_TREE_LAZY | ANON_VMA_TREE_DISPLACED);
+	smp_store_release(&vma->anon_vma, tree);
 	count_anon_vma_event(vma->vm_mm, ANON_VMA_DISPLACED);
 }
 
@@ -863,8 +865,10 @@ bool lazy_anon_vma_is_valid(struct anon_vma *anon_vma)
 
 	if (anon_vma->root != anon_vma || lazy->depth >= LAZY_ANON_VMA_MAX_DEPTH)
 		return false;
-	if (lazy->parent ? lazy->depth != lazy->parent->depth + 1 || lazy->top != lazy->parent->top :
-			   lazy->depth || lazy->top != lazy)
+	if (!lazy->parent && (lazy->depth || lazy->top != lazy))
+		return false;
+	if (lazy->parent && (lazy->depth != lazy->parent->depth + 1 ||
+			     lazy->top != lazy->parent->top))
 		return false;
 	list_for_each_entry(mm, &lazy->mms, anon_vma_node) {
 		refs++;

@@ -404,7 +404,7 @@ static void op_mmap(struct check_actor *actor, struct check_mm *proc)
 {
 	uint64_t addr = some_addr(actor, proc), len = fit(actor, addr, some_len(actor)), result = 0;
 	uint64_t pgoff = (addr - actor->arena.start) / UM_PAGE_SIZE % 1024;
-	int prot = some_prot(actor), flags, err;
+	int prot = some_prot(actor), flags, nr = -1, err;
 	struct um_file *file = NULL;
 
 	switch (check_below(actor, 10)) {
@@ -417,7 +417,8 @@ static void op_mmap(struct check_actor *actor, struct check_mm *proc)
 	case 2:
 	case 3:
 		flags = chance(actor, 65) ? MAP_PRIVATE : MAP_SHARED;
-		file = actor->checker->files[check_below(actor, CHECK_FILES)];
+		nr = check_below(actor, CHECK_FILES);
+		file = actor->checker->files[nr];
 		break;
 	default:
 		flags = MAP_PRIVATE | MAP_ANONYMOUS;
@@ -434,8 +435,8 @@ static void op_mmap(struct check_actor *actor, struct check_mm *proc)
 		flags |= chance(actor, 80) ? MAP_FIXED : MAP_FIXED_NOREPLACE;
 	else if (chance(actor, 50))
 		addr = 0;
-	say(actor, SAY_MM "mmap %lx %lx prot %x flags %x file %p pgoff %lx", um_mm_id(proc->mm),
-	    addr, len, prot, flags, (void *)file, pgoff);
+	say(actor, SAY_MM "mmap %lx %lx prot %x flags %x file %d pgoff %lx", um_mm_id(proc->mm),
+	    addr, len, prot, flags, nr, pgoff);
 	err = um_mmap(proc->mm, addr, len, prot, flags, file, pgoff, &result);
 	say(actor, "-> %d %lx", err, result);
 }

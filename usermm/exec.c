@@ -22,7 +22,7 @@
 
 #define VM_STACK_FLAGS	(VM_GROWSDOWN | VM_READ | VM_WRITE | VM_MAYWRITE | VM_ACCOUNT)
 
-/* -- Renumbering ------------------------------------------------------------------------ */
+/* -- Renumbering ------------------------------------------------------------------- */
 
 /* The folio of the page at @addr if it may get a new anon offset, then locked; or NULL. */
 static struct folio *lock_to_renumber(struct mm_struct *mm, pte_t pte)
@@ -84,7 +84,7 @@ static bool lock_stack_folios(struct mm_struct *mm, unsigned long start, unsigne
 	return true;
 }
 
-/* -- The shift ------------------------------------------------------------------------------ */
+/* -- The shift --------------------------------------------------------------------- */
 
 /*
  * One page moves down; @renumber it. A lockless walk may look at the tables and at the
@@ -217,7 +217,7 @@ static int shift_stack(struct vm_area_struct *vma, unsigned long shift)
 	return err;
 }
 
-/* -- exec ----------------------------------------------------------------------------------- */
+/* -- exec -------------------------------------------------------------------------- */
 
 /* A stack of one page, below @top. */
 static int create_stack(struct mm_struct *mm, unsigned long top)

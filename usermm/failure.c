@@ -7,7 +7,7 @@
 #include "rmap_pages.h"
 #include "swap.h"
 
-/* -- Who maps it? ------------------------------------------------------------------------ */
+/* -- Who maps it? ------------------------------------------------------------------ */
 
 struct victims {
 	unsigned int *mm_id;
@@ -46,7 +46,7 @@ static unsigned int victims_count(struct victims *victims)
 	return count;
 }
 
-/* -- The failure ------------------------------------------------------------------------- */
+/* -- The failure ------------------------------------------------------------------- */
 
 /*
  * Locked, of one page. The page leaves all page tables; where it is in the swap cache,

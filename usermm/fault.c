@@ -45,7 +45,7 @@ static pte_t anon_pte(const struct vm_area_struct *vma, unsigned long pfn)
 		      (vma->vm_flags & VM_WRITE ? PTE_WRITE : 0));
 }
 
-/* -- Anonymous memory ---------------------------------------------------------------------- */
+/* -- Anonymous memory -------------------------------------------------------------- */
 
 static bool range_is_none(const struct um_pgtable *table, unsigned int index, unsigned long nr)
 {
@@ -133,7 +133,7 @@ static int do_anonymous_page(struct vm_area_struct *vma, unsigned long addr,
 	return 0;
 }
 
-/* -- Copy on write --------------------------------------------------------------------------- */
+/* -- Copy on write ----------------------------------------------------------------- */
 
 /**
  * fault_can_reuse - is the mapping that faults the only user of a folio?

@@ -135,7 +135,7 @@ int split_folio(struct um_world *world, struct folio *folio)
 	return err;
 }
 
-/* -- Collapse ------------------------------------------------------------------------------- */
+/* -- Collapse ---------------------------------------------------------------------- */
 
 /* One collapse: what is there, and what takes its place. */
 struct collapse {

@@ -154,7 +154,7 @@ void lru_del(struct um_world *world, struct folio *folio);
 /* Up to nr folios from the cold end, isolated, onto list; returns pages taken. */
 long lru_isolate_batch(struct um_world *world, long nr, struct list_head *list);
 
-/* -- Anonymous rmap accounting (anon.c) ------------------------------------------------- */
+/* -- Anonymous rmap accounting (anon.c) -------------------------------------------- */
 
 /* A folio's first mapping: owner, index, AnonExclusive. PTE lock held, or not visible yet. */
 void folio_add_new_anon_rmap(struct folio *folio, struct vm_area_struct *vma,
@@ -172,7 +172,7 @@ static inline bool page_anon_exclusive(const struct page *page)
 	return test_bit(PG_anon_exclusive, &page->flags);
 }
 
-/* -- Copying, zapping, moving page tables (memory.c) -------------------------------------- */
+/* -- Copying, zapping, moving page tables (memory.c) ------------------------------- */
 
 int copy_page_range(struct vm_area_struct *dst, struct vm_area_struct *src);
 void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned long end);
@@ -192,7 +192,7 @@ int madvise_free(struct vm_area_struct *vma, unsigned long start, unsigned long 
 int madvise_cold(struct vm_area_struct *vma, unsigned long start, unsigned long end);
 int madvise_pageout(struct vm_area_struct *vma, unsigned long start, unsigned long end);
 
-/* -- Faults (fault.c) ------------------------------------------------------------------------ */
+/* -- Faults (fault.c) -------------------------------------------------------------- */
 
 #define FAULT_WRITE	1U
 #define FAULT_HUGE	2U	/* um_touch_huge(): a PMD if at all possible */
@@ -209,7 +209,7 @@ u64 file_initial_content(const struct um_file *file, pgoff_t pgoff);
 /* The last reference on the file is gone: let go of its pages. */
 void file_drop_pages(struct um_file *file);
 
-/* -- Swap (swap.c) ---------------------------------------------------------------------------- */
+/* -- Swap (swap.c) ----------------------------------------------------------------- */
 
 int swap_init(struct um_world *world);
 void swap_destroy(struct um_world *world);
@@ -225,7 +225,7 @@ void delete_from_swap_cache(struct um_world *world, struct folio *folio);
 bool folio_free_swap(struct um_world *world, struct folio *folio);
 int do_swap_page(struct vm_area_struct *vma, unsigned long addr, pte_t pte, unsigned int flags);
 
-/* -- Reclaim, migration, huge pages, KSM, failure --------------------------------------------- */
+/* -- Reclaim, migration, huge pages, KSM, failure ---------------------------------- */
 
 enum ttu_flags { TTU_SPLIT_HUGE_PMD = 1, TTU_HWPOISON = 2, TTU_RMAP_LOCKED = 4 };
 void rmap_walk(struct folio *folio, struct rmap_walk_control *rwc, bool locked);
@@ -258,7 +258,7 @@ void ksm_walk(struct folio *folio, struct rmap_walk_control *rwc);
 struct folio *ksm_might_need_to_copy(struct folio *folio, struct vm_area_struct *vma,
 				     unsigned long addr);
 
-/* -- VMAs (vma.c, mmap.c, mremap.c, fork.c, exec.c) -------------------------------------------- */
+/* -- VMAs (vma.c, mmap.c, mremap.c, fork.c, exec.c) -------------------------------- */
 
 struct vm_area_struct *vm_area_alloc(struct mm_struct *mm);
 struct vm_area_struct *vm_area_dup(struct vm_area_struct *vma);
@@ -297,7 +297,7 @@ int do_exec_stack(struct mm_struct *mm, unsigned long start, unsigned long end,
 		  unsigned long arg_pages, unsigned long shift, unsigned long rlimit);
 int do_uffd_move(struct mm_struct *mm, unsigned long dst, unsigned long src, unsigned long len);
 
-/* -- Hooks of the reverse map that Linux calls as functions (world.c) ---------------------------- */
+/* -- Hooks of the reverse map that Linux calls as functions (world.c) -------------- */
 
 static inline void anon_vma_init_mm(struct mm_struct *mm) { lazy_anon_vma_init_mm(mm); }
 static inline int anon_vma_fork_mm(struct mm_struct *mm, struct mm_struct *oldmm)
@@ -341,7 +341,7 @@ static inline void anon_vma_detach_done(struct mm_struct *mm, struct anon_vma_de
 		mm->topology->detach_done(mm, batch);
 }
 
-/* -- The world (world.c) ---------------------------------------------------------------------------- */
+/* -- The world (world.c) ----------------------------------------------------------- */
 
 struct um_file {
 	struct um_world *world;
@@ -398,7 +398,7 @@ bool world_is_alone(void);
 /* The mm after prev (NULL: the first) with a reference on mm_users, that of prev dropped. */
 struct mm_struct *world_next_mm(struct um_world *world, struct mm_struct *prev);
 
-/* -- The oracle (oracle.c, invariants.c) ------------------------------------------------------------ */
+/* -- The oracle (oracle.c, invariants.c) ------------------------------------------- */
 
 void __oracle_touch(struct um_world *world, const struct folio *folio);
 /* Note that a folio's mappings have changed; any context; nothing when checks are off. */
@@ -420,7 +420,7 @@ void oracle_check_all(struct um_world *world);
 /* Invariants 1-7 of docs/design.md over all of the world, which is still. Findings made. */
 long check_invariants(struct um_world *world);
 
-/* -- What each process should see (model.c) ------------------------------------------------------------ */
+/* -- What each process should see (model.c) ---------------------------------------- */
 
 /*
  * A model has its own lock. Operations on disjoint ranges of one mm may run, and be told to

@@ -87,7 +87,7 @@ static struct ksm_node *folio_ksm_node(const struct folio *folio)
 	return (struct ksm_node *)(mapping & ~PAGE_MAPPING_FLAGS);
 }
 
-/* -- Items and nodes: ksm->lock held ------------------------------------------------------- */
+/* -- Items and nodes: ksm->lock held ----------------------------------------------- */
 
 static void item_hash(struct ksm_state *ksm, struct ksm_item *item, unsigned int mm_id)
 {
@@ -126,7 +126,7 @@ static void item_claim(struct ksm_item *item, struct list_head *claimed)
 	list_add(&item->mm_link, claimed);
 }
 
-/* -- Freeing, with no lock held ---------------------------------------------------------------- */
+/* -- Freeing, with no lock held ---------------------------------------------------- */
 
 static void item_free(struct ksm_item *item)
 {
@@ -255,7 +255,7 @@ void ksm_walk(struct folio *folio, struct rmap_walk_control *rwc)
 			break;
 }
 
-/* -- Items that their mm does not need any more ------------------------------------------ */
+/* -- Items that their mm does not need any more ------------------------------------ */
 
 struct heir_arg {
 	struct mm_struct *leaving;

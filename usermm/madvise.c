@@ -91,7 +91,7 @@ static void advise_range(struct vm_area_struct *vma, unsigned long start, unsign
 	}
 }
 
-/* -- MADV_FREE ---------------------------------------------------------------------------- */
+/* -- MADV_FREE --------------------------------------------------------------------- */
 
 /*
  * A folio that is clean, and not backed by swap, may be dropped by reclaim. A write
@@ -154,7 +154,7 @@ int madvise_free(struct vm_area_struct *vma, unsigned long start, unsigned long 
 	return 0;
 }
 
-/* -- MADV_COLD, MADV_PAGEOUT ---------------------------------------------------------------- */
+/* -- MADV_COLD, MADV_PAGEOUT ------------------------------------------------------- */
 
 static void cool_folio(struct advised *advised)
 {

@@ -80,7 +80,7 @@ int split_huge_pmd_at(struct vm_area_struct *vma, unsigned long addr)
 	return addr & ~PMD_MASK ? split_huge_pmd(vma, addr) : 0;
 }
 
-/* -- Zap ---------------------------------------------------------------------------------- */
+/* -- Zap --------------------------------------------------------------------------- */
 
 /* What a range took from an mm's counters; given back once per table. */
 struct zap_counts {
@@ -201,7 +201,7 @@ void zap_page_range(struct vm_area_struct *vma, unsigned long start, unsigned lo
 	}
 }
 
-/* -- Moving -------------------------------------------------------------------------------- */
+/* -- Moving ------------------------------------------------------------------------ */
 
 /*
  * Both tables exist. Faults are kept out by mmap_lock and VMA locks, walks by the
@@ -316,8 +316,9 @@ static int move_step(struct vm_area_struct *vma, struct um_pgtable *pmds,
  * Correct because: each entry changes its place under the write lock of the
  * anon_vma, and of both page tables: a walk, which holds the read lock for all of
  * its stay in an mm, sees it at one place and not at neither. vma and new_vma are
- * attached to the same anon_vma (and chain), unless vma is not attached at all: then
- * there is nothing here that walks look for. Pages that KSM merged are not found by
+ * attached to the same anon_vma (and chain), unless the place that the pages are from,
+ * or were from when this moves them back, is not attached at all: then there is nothing
+ * here that walks look for. Pages that KSM merged are not found by
  * anon offset but by address, so they get copies first.
  *
  * Context: mmap_lock held for write, both VMAs write-locked; may sleep. Returns the
@@ -331,7 +332,8 @@ unsigned long move_page_tables(struct vm_area_struct *vma, unsigned long old_add
 	unsigned long done = 0, next, at;
 	struct um_pgtable *pmds;
 
-	VM_BUG_ON_VMA(vma->anon_vma && anon_vma_tree_anon_vma(vma->anon_vma) !=
+	VM_BUG_ON_VMA(vma->anon_vma && new_vma->anon_vma &&
+		      anon_vma_tree_anon_vma(vma->anon_vma) !=
 		      anon_vma_tree_anon_vma(new_vma->anon_vma), new_vma);
 	(void)new_vma;
 	if (ksm_unmerge(vma, old_addr, old_addr + len))
@@ -351,7 +353,7 @@ unsigned long move_page_tables(struct vm_area_struct *vma, unsigned long old_add
 	return len;
 }
 
-/* -- Protection -------------------------------------------------------------------------------- */
+/* -- Protection -------------------------------------------------------------------- */
 
 /* Takes PTE_WRITE from present entries, and from those that will be present again. */
 static void wrprotect_ptes(struct um_pgtable *table, unsigned long addr, unsigned long end)

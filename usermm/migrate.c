@@ -20,7 +20,7 @@
 #define WAIT_YIELDS	20
 #define WAIT_USECS	50
 
-/* -- Entries ------------------------------------------------------------------------------ */
+/* -- Entries ----------------------------------------------------------------------- */
 
 struct install_arg {
 	enum ttu_flags flags;
@@ -202,7 +202,7 @@ void migration_entry_wait(struct mm_struct *mm, unsigned long addr)
 	}
 }
 
-/* -- Folios ---------------------------------------------------------------------------------- */
+/* -- Folios ------------------------------------------------------------------------ */
 
 /*
  * src is frozen: nobody has a reference, nobody can get one. dst is new. The mapping

@@ -105,7 +105,7 @@ unsigned long get_unmapped_area(struct mm_struct *mm, struct um_file *file, unsi
 	return IS_ERR_VALUE(found) ? unmapped_area_any(mm, len) : found;
 }
 
-/* -- mmap -------------------------------------------------------------------------------- */
+/* -- mmap -------------------------------------------------------------------------- */
 
 /* Private memory that can be written is accounted, unless the program said no. */
 static bool is_accountable(vm_flags_t flags)
@@ -288,7 +288,7 @@ int do_mmap(struct mm_struct *mm, unsigned long addr, unsigned long len, int pro
 	return err;
 }
 
-/* -- brk ------------------------------------------------------------------------------------ */
+/* -- brk --------------------------------------------------------------------------- */
 
 /*
  *	[ heap ]<start..end>		grows, or a new VMA

@@ -201,7 +201,7 @@ static int move_vma(const struct remap *remap, struct vm_area_struct *vma)
 	return move_vma_fail(remap);
 }
 
-/* -- mremap ----------------------------------------------------------------------------- */
+/* -- mremap ------------------------------------------------------------------------ */
 
 /* The VMA at remap->addr, if it may become what is asked for; or an error. */
 static struct vm_area_struct *vma_to_resize(const struct remap *remap)

@@ -264,7 +264,7 @@ void free_pgtables(struct mm_struct *mm, unsigned long start, unsigned long end,
 		free_below(mm, mm->pgd, 0, &range);
 }
 
-/* -- Looking at everything -------------------------------------------------------------- */
+/* -- Looking at everything --------------------------------------------------------- */
 
 int pgtable_for_each(struct mm_struct *mm, unsigned long start, unsigned long end,
 		     int (*fn)(struct mm_struct *mm, unsigned long addr, pte_t pte, void *arg),
@@ -293,7 +293,7 @@ int pgtable_for_each(struct mm_struct *mm, unsigned long start, unsigned long en
 	return ret;
 }
 
-/* -- Finding a folio in a VMA ------------------------------------------------------------- */
+/* -- Finding a folio in a VMA ------------------------------------------------------ */
 
 /* Is this an entry of the kind that is looked for, and of these pages? */
 static bool pvmw_match(const struct page_vma_mapped_walk *pvmw, pte_t pte)

@@ -31,7 +31,7 @@ void rmap_walk(struct folio *folio, struct rmap_walk_control *rwc, bool locked)
 		rmap_walk_anon(folio, rwc, locked);
 }
 
-/* -- Has it been used? ------------------------------------------------------------------- */
+/* -- Has it been used? ------------------------------------------------------------- */
 
 struct referenced_arg {
 	int mapped;		/* entries that have not been found yet */
@@ -108,7 +108,7 @@ int folio_referenced(struct folio *folio, bool locked, bool *contended)
 	return arg.referenced;
 }
 
-/* -- Unmap ----------------------------------------------------------------------------------- */
+/* -- Unmap ------------------------------------------------------------------------- */
 
 /*
  * What an entry becomes that maps @page; -1 if it has to stay. A folio that was given

@@ -245,7 +245,7 @@ u64 swap_slots_used(struct um_world *world)
 	return named;
 }
 
-/* -- The cache -------------------------------------------------------------------------- */
+/* -- The cache --------------------------------------------------------------------- */
 
 struct folio *swap_cache_get(struct um_world *world, unsigned long slot)
 {
@@ -432,7 +432,7 @@ bool swap_cache_split(struct um_world *world, struct folio *folio)
 	return frozen;
 }
 
-/* -- A world's swap ----------------------------------------------------------------------- */
+/* -- A world's swap ---------------------------------------------------------------- */
 
 int swap_init(struct um_world *world)
 {
@@ -481,7 +481,7 @@ void swap_destroy(struct um_world *world)
 	world->swap = NULL;
 }
 
-/* -- Swap-in ------------------------------------------------------------------------------- */
+/* -- Swap-in ----------------------------------------------------------------------- */
 
 /*
  * A new folio, of one page, with the content of a slot; or that of somebody who was

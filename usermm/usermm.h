@@ -106,7 +106,7 @@ int um_touch(struct mm_struct *mm, uint64_t addr, uint64_t pages);
 int um_touch_huge(struct mm_struct *mm, uint64_t addr);
 int um_set_fault_order(struct mm_struct *mm, unsigned int order);
 
-/* -- What the kernel does on its own ---------------------------------------------------- */
+/* -- What the kernel does on its own ----------------------------------------------- */
 
 long um_reclaim(struct um_world *world, long pages);
 long um_migrate(struct um_world *world, long pages);
@@ -117,7 +117,7 @@ int um_split_huge(struct mm_struct *mm, uint64_t addr);
 int um_memory_failure(struct mm_struct *mm, uint64_t addr, unsigned int *nr_victims);
 long um_age(struct um_world *world, long pages);
 
-/* -- What it looks like ------------------------------------------------------------------- */
+/* -- What it looks like ------------------------------------------------------------ */
 
 struct um_objects {
 	uint64_t live, peak;
@@ -155,7 +155,7 @@ struct um_vma_info {
 };
 size_t um_vmas(struct mm_struct *mm, struct um_vma_info *vmas, size_t max);
 
-/* -- Checks --------------------------------------------------------------------------------- */
+/* -- Checks ------------------------------------------------------------------------ */
 
 int um_check_all(struct um_world *world);
 uint64_t um_findings(struct um_world *world);

@@ -214,7 +214,7 @@ struct vm_area_struct *lock_vma_under_rcu(struct mm_struct *mm, unsigned long ad
 	return vma;
 }
 
-/* -- Changes of boundaries: prepare, commit, abort ------------------------------------------- */
+/* -- Changes of boundaries: prepare, commit, abort --------------------------------- */
 
 /*
  * Under the rwsem of @vma's anon_vma, held for write, when @vma may be faulted.
@@ -432,7 +432,7 @@ int split_vma(struct vm_area_struct *vma, unsigned long addr, bool new_below)
 	return __split_vma(vma, addr, new_below);
 }
 
-/* -- Merge: who may ------------------------------------------------------------------------ */
+/* -- Merge: who may ---------------------------------------------------------------- */
 
 static bool anon_name_eq(const char *a, const char *b)
 {
@@ -484,7 +484,7 @@ static bool can_merge_right(const struct vma_merge *merge, bool left)
 		vma_numbering_fits(next, merge) && (!left || neighbours_fit(merge->prev, next));
 }
 
-/* -- Merge: a range where no VMA is ----------------------------------------------------------- */
+/* -- Merge: a range where no VMA is ------------------------------------------------ */
 
 /*
  *	[ prev ]<range>			[ prev        ]

@@ -73,7 +73,7 @@ static struct vm_area_struct *change_flags(struct vm_area_struct *vma, unsigned 
 	return vma;
 }
 
-/* -- mprotect ------------------------------------------------------------------------------ */
+/* -- mprotect ---------------------------------------------------------------------- */
 
 /*
  * A private mapping is accounted from the time that it is writable. An anonymous
@@ -148,7 +148,7 @@ int do_mprotect(struct mm_struct *mm, unsigned long addr, unsigned long len, int
 	return err;
 }
 
-/* -- madvise ------------------------------------------------------------------------------- */
+/* -- madvise ----------------------------------------------------------------------- */
 
 /* The flags that an advice gives a VMA, or -EINVAL. */
 static int madvise_flags(const struct vm_area_struct *vma, int advice, vm_flags_t *flags)
@@ -315,7 +315,7 @@ int do_madvise(struct mm_struct *mm, unsigned long addr, unsigned long len, int 
 	}
 }
 
-/* -- mlock ----------------------------------------------------------------------------------- */
+/* -- mlock ------------------------------------------------------------------------- */
 
 static struct vm_area_struct *mlock_part(struct vm_area_struct *vma, unsigned long start,
 					 unsigned long end, const void *arg)
@@ -390,7 +390,7 @@ int do_mlockall(struct mm_struct *mm, bool current_maps, bool future, bool onfau
 	return 0;
 }
 
-/* -- Names ------------------------------------------------------------------------------------- */
+/* -- Names ------------------------------------------------------------------------- */
 
 static struct vm_area_struct *name_part(struct vm_area_struct *vma, unsigned long start,
 					unsigned long end, const void *arg)

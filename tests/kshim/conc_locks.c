@@ -889,7 +889,7 @@ static void test_seqcount_wait(void **state)
 	assert_int_equal(atomic_read(&errors), 0);
 }
 
-/* -- bit locks -------------------------------------------------------------------------- */
+/* -- bit locks --------------------------------------------------------------------- */
 
 #define NR_WORDS	3
 
@@ -948,7 +948,7 @@ static void test_bit_lock(void **state)
 	kshim_bit_unlock(&words[0], 63);
 }
 
-/* -- completions --------------------------------------------------------------------------- */
+/* -- completions ------------------------------------------------------------------- */
 
 struct request {
 	struct completion done;

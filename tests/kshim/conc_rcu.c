@@ -235,7 +235,7 @@ static void test_barrier_concurrent(void **state)
 	rcu_barrier();
 }
 
-/* -- the limit on callbacks ---------------------------------------------------------------- */
+/* -- the limit on callbacks -------------------------------------------------------- */
 
 static atomic_long_t queued, run;
 static long worst;
@@ -347,7 +347,7 @@ static void test_backlog_atomic(void **state)
 	assert_int_equal(atomic_long_read(&run), n);
 }
 
-/* -- kfree_rcu() --------------------------------------------------------------------------- */
+/* -- kfree_rcu() ------------------------------------------------------------------- */
 
 struct head_first {
 	struct rcu_head rcu;
@@ -381,7 +381,7 @@ static void test_kfree_rcu(void **state)
 	rcu_barrier();
 }
 
-/* -- misuse --------------------------------------------------------------------------------- */
+/* -- misuse ------------------------------------------------------------------------ */
 
 static void test_not_registered(void **state)
 {

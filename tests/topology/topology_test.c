@@ -244,7 +244,7 @@ static void grow_in_place_and_by_moving(void **state)
 	t_expect(mm, at + 8 * PG, 1, 0);
 }
 
-/* -- Fork and copy-on-write ---------------------------------------------------------------- */
+/* -- Fork and copy-on-write -------------------------------------------------------- */
 
 static void fork_and_cow(void **state)
 {
@@ -373,7 +373,7 @@ static void madvise_at_fork(void **state)
 	t_expect(mm, BASE, 12, 100);
 }
 
-/* -- Swap ------------------------------------------------------------------------------------- */
+/* -- Swap -------------------------------------------------------------------------- */
 
 /* R26: A forks B; the page goes to swap; B faults first, then A; B exits. */
 static void r26_swap_order(void **state)
@@ -416,7 +416,7 @@ static void r17_fork_of_swapped_pages(void **state)
 	t_expect(c, BASE, 4, 100);
 }
 
-/* -- Private file mappings ------------------------------------------------------------------------ */
+/* -- Private file mappings --------------------------------------------------------- */
 
 /* R08: two private mappings of the same file pages in one mm, split, moved, forked. */
 static void r08_private_file_pages(void **state)
@@ -468,7 +468,7 @@ static void r08_dev_zero(void **state)
 	um_file_put(file);
 }
 
-/* -- Huge pages, KSM, UFFDIO_MOVE, memory failure ------------------------------------------------------ */
+/* -- Huge pages, KSM, UFFDIO_MOVE, memory failure ---------------------------------- */
 
 /* R05: a 2 MiB folio whose middle is made read-only, then unmapped in part. */
 static void r05_huge_page_over_three_vmas(void **state)
@@ -611,7 +611,7 @@ static void exec_stack_is_found(void **state)
 	t_expect(child, end - 60 * PG, 1, 50);
 }
 
-/* -- What it costs --------------------------------------------------------------------------------------- */
+/* -- What it costs ----------------------------------------------------------------- */
 
 static void assert_objects(struct t *t, uint64_t anon_vmas, uint64_t avcs)
 {
