@@ -318,8 +318,8 @@ static int move_step(struct vm_area_struct *vma, struct um_pgtable *pmds,
  * its stay in an mm, sees it at one place and not at neither. vma and new_vma are
  * attached to the same anon_vma (and chain), unless the place that the pages are from,
  * or were from when this moves them back, is not attached at all: then there is nothing
- * here that walks look for. Pages that KSM merged are not found by
- * anon offset but by address, so they get copies first.
+ * here that walks look for. Pages that KSM merged are found by address and not by anon
+ * offset, so they get copies first; moving back finds none, and so cannot fail.
  *
  * Context: mmap_lock held for write, both VMAs write-locked; may sleep. Returns the
  * bytes done; fewer than @len when there is no memory: the caller moves back.

@@ -210,8 +210,14 @@ static struct vm_area_struct *madvise_flags_part(struct vm_area_struct *vma, uns
 						 unsigned long end, const void *arg)
 {
 	vm_flags_t flags = vma->vm_flags;
-	int err = madvise_flags(vma, *(const int *)arg, &flags);
+	int advice = *(const int *)arg;
+	int err = madvise_flags(vma, advice, &flags);
 
+	if (!err && advice == MADV_UNMERGEABLE && (vma->vm_flags & VM_MERGEABLE)) {
+		/* As in Linux its pages are its own again before the flag goes. */
+		vma_start_write(vma);
+		err = ksm_unmerge(vma, start, end);
+	}
 	return err ? ERR_PTR(err) : change_flags(vma, start, end, flags);
 }
 

@@ -561,6 +561,30 @@ static void r32_ksm_after_mremap(void **state)
 	t_expect(child, FAR + PG, 1, 42);
 }
 
+/* MADV_UNMERGEABLE gives back pages of one's own: written to without a copy. */
+static void ksm_unmerges(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t);
+	uint64_t before;
+	int i;
+
+	t_map(mm, BASE, 4);
+	for (i = 0; i < 4; i++)
+		t_write(mm, BASE + i * PG, 1, 42);
+	assert_int_equal(um_madvise(mm, BASE, 4 * PG, MADV_MERGEABLE), 0);
+	um_ksm_scan(t->world, 1000);
+	um_ksm_scan(t->world, 1000);
+	assert_true(t_stats(t).ksm_merged >= 3);
+	before = t_stats(t).pages;
+	assert_int_equal(um_madvise(mm, BASE, 4 * PG, MADV_UNMERGEABLE), 0);
+	assert_int_equal(t_stats(t).pages, before + 3);
+	t_write(mm, BASE, 4, 100);
+	assert_int_equal(t_stats(t).pages, before + 3);
+	t_migrate(t);
+	t_expect(mm, BASE, 4, 100);
+}
+
 static void r30_uffd_move_renumbers(void **state)
 {
 	struct t *t = *state;
@@ -821,6 +845,7 @@ int main(void)
 		UM_TEST(r05_64k_folio_over_vmas),
 		UM_TEST(huge_split_and_collapse),
 		UM_TEST(r32_ksm_after_mremap),
+		UM_TEST(ksm_unmerges),
 		UM_TEST(r30_uffd_move_renumbers),
 		UM_TEST(memory_failure_finds_all),
 		UM_TEST(exec_stack_is_found),
