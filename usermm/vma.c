@@ -248,7 +248,7 @@ static int vma_update_dup(struct vma_update *update, struct vm_area_struct *dst,
 	vma_assert_write_locked(dst);
 	vma_assert_write_locked(src);
 	if (!anon_vma_tree_is_lazy(src->anon_vma))
-		dst->anon_vma = src->anon_vma;
+		WRITE_ONCE(dst->anon_vma, src->anon_vma);
 	err = anon_vma_clone(dst, src);
 	if (!err)
 		update->dup = dst;

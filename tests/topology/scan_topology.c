@@ -29,6 +29,7 @@ static void scan_ctor(void *data)
 	struct scan_anon_vma *scan = data;
 
 	init_rwsem(&scan->anon_vma.rwsem);
+	scan->anon_vma.root = &scan->anon_vma;	/* read through stale pointers */
 	atomic_set(&scan->anon_vma.refcount, 0);
 	scan->anon_vma.rb_root = RB_ROOT_CACHED;
 	INIT_LIST_HEAD(&scan->mms);
@@ -56,7 +57,6 @@ static struct anon_vma *scan_mm_anon_vma(struct mm_struct *mm)
 	scan = kmem_cache_alloc(scan_cachep, GFP_KERNEL);
 	if (!scan)
 		return NULL;
-	scan->anon_vma.root = &scan->anon_vma;
 	anon_vma_set_topology(&scan->anon_vma, mm);
 	atomic_set_release(&scan->anon_vma.refcount, 1);
 
@@ -88,7 +88,7 @@ static int scan_prepare(struct vm_area_struct *vma)
 
 static int scan_clone(struct vm_area_struct *dst, struct vm_area_struct *src)
 {
-	dst->anon_vma = src->anon_vma;
+	WRITE_ONCE(dst->anon_vma, src->anon_vma);
 	return 0;
 }
 
@@ -128,7 +128,7 @@ static void scan_unlink(struct vm_area_struct *vma)
 	/* Walks that hold the VMA while it stays in the tree: wait for them. */
 	if (anon_vma)
 		anon_vma_lock_write(anon_vma);
-	vma->anon_vma = 0;
+	WRITE_ONCE(vma->anon_vma, 0);
 	if (anon_vma)
 		anon_vma_unlock_write(anon_vma);
 }
