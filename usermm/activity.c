@@ -56,6 +56,8 @@ static int access_write(struct mm_struct *mm, unsigned long addr, u64 content)
 	err = access_page(mm, addr, true, &content);
 	if (!err)
 		model_write(&access, content);
+	else if (err != -EFAULT)
+		model_write_fault(&access);
 	model_access_end(&access);
 	if (err)
 		check_fault(mm, addr, err);
@@ -127,10 +129,15 @@ int um_touch(struct mm_struct *mm, uint64_t addr, uint64_t pages)
  */
 int um_touch_huge(struct mm_struct *mm, uint64_t addr)
 {
+	struct model_access access;
 	int err;
 
 	addr &= PAGE_MASK;
+	model_access_begin(mm->model, addr, &access);
 	err = handle_fault(mm, addr, FAULT_WRITE | FAULT_HUGE);
+	if (err != -EFAULT)
+		model_write_fault(&access);
+	model_access_end(&access);
 	check_fault(mm, addr, err);
 	oracle_after_op(mm->world);
 	return err;

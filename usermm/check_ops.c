@@ -264,6 +264,52 @@ static uint64_t some_content(struct check_actor *actor)
 	return chance(actor, 40) ? 1 + check_below(actor, 3) : check_random(actor);
 }
 
+static int do_write(struct check_actor *actor, struct mm_struct *mm, uint64_t addr,
+		    uint64_t content)
+{
+	int err;
+
+	say(actor, SAY_MM "write %lx %lx", um_mm_id(mm), addr, content);
+	err = um_write(mm, addr, content);
+	say(actor, "-> %d", err);
+	return err;
+}
+
+static int do_read(struct check_actor *actor, struct mm_struct *mm, uint64_t addr)
+{
+	uint64_t content = 0;
+	int err;
+
+	say(actor, SAY_MM "read %lx", um_mm_id(mm), addr);
+	err = um_read(mm, addr, &content);
+	say(actor, "-> %d %lx", err, content);
+	return err;
+}
+
+static int do_mremap(struct check_actor *actor, struct mm_struct *mm, struct range from,
+		     uint64_t new_len, int flags, uint64_t to)
+{
+	uint64_t result = 0;
+	int err;
+
+	say(actor, SAY_MM "mremap %lx %lx -> %lx %lx flags %x", um_mm_id(mm), from.addr, from.len,
+	    to, new_len, flags);
+	err = um_mremap(mm, from.addr, from.len, new_len, flags, to, &result);
+	say(actor, "-> %d %lx", err, result);
+	return err;
+}
+
+static int do_madvise(struct check_actor *actor, struct mm_struct *mm, struct range range,
+		      int advice)
+{
+	int err;
+
+	say(actor, SAY_MM "madvise %lx %lx %d", um_mm_id(mm), range.addr, range.len, advice);
+	err = um_madvise(mm, range.addr, range.len, advice);
+	say(actor, "-> %d", err);
+	return err;
+}
+
 /* -- Processes --------------------------------------------------------------------- */
 
 static struct check_mm *free_slot(struct check_actor *actor)
@@ -337,14 +383,14 @@ static void op_lineage(struct check_actor *actor, struct check_mm *proc)
 	for (i = 0; i < length; i++) {
 		uint64_t addr = mapped_addr_with(actor, &(struct check_mm) { .mm = mm }, VMA_WRITE);
 
-		say(actor, SAY_MM "lineage, write %lx", um_mm_id(mm), addr);
+		say(actor, SAY_MM "lineage", um_mm_id(mm));
 		if (proc->shared ? um_fork_known(mm, actor->arena.start, arena_end(actor), &next) :
 				   um_fork(mm, &next))
 			break;
 		if (mm != proc->mm)
 			um_exit(mm);
 		mm = next;
-		um_write(mm, addr, some_content(actor));
+		do_write(actor, mm, addr, some_content(actor));
 	}
 	if (mm == proc->mm)
 		return;
@@ -455,8 +501,8 @@ static void op_mremap(struct check_actor *actor, struct check_mm *proc)
 {
 	struct um_vma_info *vma = chance(actor, 70) ? some_vma(actor, proc, 0, 0) : NULL;
 	struct range from;
-	uint64_t to, new_len, result = 0;
-	int flags = 0, err;
+	uint64_t to, new_len;
+	int flags = 0;
 
 	if (vma) {
 		from.addr = addr_in(actor, vma);
@@ -485,10 +531,7 @@ static void op_mremap(struct check_actor *actor, struct check_mm *proc)
 	from.len = fit(actor, from.addr, from.len);
 	if (flags & MREMAP_DONTUNMAP)
 		new_len = from.len;
-	say(actor, SAY_MM "mremap %lx %lx -> %lx %lx flags %x", um_mm_id(proc->mm), from.addr,
-	    from.len, to, new_len, flags);
-	err = um_mremap(proc->mm, from.addr, from.len, new_len, flags, to, &result);
-	say(actor, "-> %d %lx", err, result);
+	do_mremap(actor, proc->mm, from, new_len, flags, to);
 }
 
 /*
@@ -498,34 +541,32 @@ static void op_mremap(struct check_actor *actor, struct check_mm *proc)
 static void op_wander(struct check_actor *actor, struct check_mm *proc)
 {
 	const int flags = MREMAP_MAYMOVE | MREMAP_FIXED;
-	uint64_t home, len, neighbour, away = some_addr(actor, proc), result = 0;
-	struct um_vma_info *vma;
-	int err;
+	uint64_t neighbour, away = some_addr(actor, proc);
+	struct um_vma_info *vma = some_vma(actor, proc, VMA_WRITE, 3 * UM_PAGE_SIZE);
+	struct range home;
 
-	vma = some_vma(actor, proc, VMA_WRITE, 3 * UM_PAGE_SIZE);
 	if (!vma)
 		return;
 	neighbour = vma->start;
-	home = addr_in(actor, vma);
-	len = (1 + check_below(actor, 4)) * UM_PAGE_SIZE;
-	if (len > vma->end - home)
-		len = vma->end - home;
-	len = fit(actor, away, len);
-	if (away < home + len && home < away + len)
+	home.addr = addr_in(actor, vma);
+	home.len = (1 + check_below(actor, 4)) * UM_PAGE_SIZE;
+	if (home.len > vma->end - home.addr)
+		home.len = vma->end - home.addr;
+	home.len = fit(actor, away, home.len);
+	if (away < home.addr + home.len && home.addr < away + home.len)
 		return;
-	say(actor, SAY_MM "wander %lx %lx to %lx and back", um_mm_id(proc->mm), home, len, away);
 	if (chance(actor, 30))
-		um_write(proc->mm, neighbour, some_content(actor));
-	err = um_mremap(proc->mm, home, len, len, flags, away, &result);
-	if (!err && chance(actor, 70))
-		um_write(proc->mm, away, some_content(actor));
-	if (!err && chance(actor, 50))
-		um_write(proc->mm, neighbour, some_content(actor));
-	if (!err)
-		err = um_mremap(proc->mm, away, len, len, flags, home, &result);
-	if (!err)
-		um_write(proc->mm, home + len - UM_PAGE_SIZE, some_content(actor));
-	say(actor, "-> %d", err);
+		do_write(actor, proc->mm, neighbour, some_content(actor));
+	if (do_mremap(actor, proc->mm, home, home.len, flags, away))
+		return;
+	if (chance(actor, 70))
+		do_write(actor, proc->mm, away, some_content(actor));
+	if (chance(actor, 50))
+		do_write(actor, proc->mm, neighbour, some_content(actor));
+	if (!do_mremap(actor, proc->mm, (struct range) { away, home.len }, home.len, flags,
+		       home.addr))
+		do_write(actor, proc->mm, home.addr + home.len - UM_PAGE_SIZE,
+			 some_content(actor));
 }
 
 static void op_mprotect(struct check_actor *actor, struct check_mm *proc)
@@ -547,12 +588,9 @@ static void op_madvise(struct check_actor *actor, struct check_mm *proc)
 		MADV_HUGEPAGE, MADV_NOHUGEPAGE, MADV_COLD, MADV_PAGEOUT, MADV_PAGEOUT,
 		MADV_DONTNEED_LOCKED, MADV_SEQUENTIAL, MADV_NORMAL, MADV_DONTDUMP, MADV_DODUMP,
 	};
-	int advice = advices[check_below(actor, sizeof(advices) / sizeof(advices[0]))], err;
-	struct range range = some_range(actor, proc);
+	int advice = advices[check_below(actor, sizeof(advices) / sizeof(advices[0]))];
 
-	say(actor, SAY_MM "madvise %lx %lx %d", um_mm_id(proc->mm), range.addr, range.len, advice);
-	err = um_madvise(proc->mm, range.addr, range.len, advice);
-	say(actor, "-> %d", err);
+	do_madvise(actor, proc->mm, some_range(actor, proc), advice);
 }
 
 static void op_brk(struct check_actor *actor, struct check_mm *proc)
@@ -605,10 +643,8 @@ static void op_uffd_move(struct check_actor *actor, struct check_mm *proc)
 
 	len = fit(actor, src, fit(actor, dst, len));
 	/* Make room, so that it succeeds now and then. */
-	if (chance(actor, 60)) {
-		say(actor, SAY_MM "madvise %lx %lx dontneed", um_mm_id(proc->mm), dst, len);
-		um_madvise(proc->mm, dst, len, MADV_DONTNEED);
-	}
+	if (chance(actor, 60))
+		do_madvise(actor, proc->mm, (struct range) { dst, len }, MADV_DONTNEED);
 	say(actor, SAY_MM "uffd_move %lx <- %lx %lx", um_mm_id(proc->mm), dst, src, len);
 	err = um_uffd_move(proc->mm, dst, src, len);
 	say(actor, "-> %d", err);
@@ -623,30 +659,20 @@ static uint64_t some_pages(struct check_actor *actor, uint64_t addr)
 
 static void op_read(struct check_actor *actor, struct check_mm *proc)
 {
-	uint64_t addr = mapped_addr(actor, proc), content = 0;
+	uint64_t addr = mapped_addr(actor, proc);
 	uint64_t i, nr = some_pages(actor, addr);
-	int err;
 
-	for (i = 0; i < nr; i++, addr += UM_PAGE_SIZE) {
-		say(actor, SAY_MM "read %lx", um_mm_id(proc->mm), addr);
-		err = um_read(proc->mm, addr, &content);
-		say(actor, "-> %d %lx", err, content);
-	}
+	for (i = 0; i < nr; i++, addr += UM_PAGE_SIZE)
+		do_read(actor, proc->mm, addr);
 }
 
 static void op_write(struct check_actor *actor, struct check_mm *proc)
 {
 	uint64_t addr = mapped_addr_with(actor, proc, VMA_WRITE);
 	uint64_t i, nr = some_pages(actor, addr);
-	int err;
 
-	for (i = 0; i < nr; i++, addr += UM_PAGE_SIZE) {
-		uint64_t content = some_content(actor);
-
-		say(actor, SAY_MM "write %lx %lx", um_mm_id(proc->mm), addr, content);
-		err = um_write(proc->mm, addr, content);
-		say(actor, "-> %d", err);
-	}
+	for (i = 0; i < nr; i++, addr += UM_PAGE_SIZE)
+		do_write(actor, proc->mm, addr, some_content(actor));
 }
 
 /* Below a stack, now and then far below. */
@@ -664,8 +690,7 @@ static void op_grow(struct check_actor *actor, struct check_mm *proc)
 		if (!(vma->flags & VMA_GROWSDOWN) ||
 		    (!is_alone(actor) && !in_arena(actor, addr, vma->start)))
 			continue;
-		say(actor, SAY_MM "grow %lx below %lx", um_mm_id(proc->mm), addr, vma->start);
-		um_write(proc->mm, addr, some_content(actor));
+		do_write(actor, proc->mm, addr, some_content(actor));
 		return;
 	}
 }
@@ -761,8 +786,9 @@ static void op_twins(struct check_actor *actor, struct check_mm *proc)
 		/* Siblings have the same addresses, and so the same anon offsets. */
 		addr[i] = i && chance(actor, 70) ? addr[0] :
 			mapped_addr_with(actor, twins[i], VMA_WRITE);
-		um_madvise(twins[i]->mm, addr[i], UM_PAGE_SIZE, MADV_MERGEABLE);
-		um_write(twins[i]->mm, addr[i], content);
+		do_madvise(actor, twins[i]->mm, (struct range) { addr[i], UM_PAGE_SIZE },
+			   MADV_MERGEABLE);
+		do_write(actor, twins[i]->mm, addr[i], content);
 	}
 	for (i = 0; i < 3; i++)
 		um_ksm_scan(world, 512);
@@ -771,23 +797,19 @@ static void op_twins(struct check_actor *actor, struct check_mm *proc)
 		um_reclaim(world, 8192);
 	for (i = 0; i < 2; i++) {
 		if (chance(actor, 30))
-			um_write(twins[i]->mm, addr[i], some_content(actor));
+			do_write(actor, twins[i]->mm, addr[i], some_content(actor));
 		else
-			um_read(twins[i]->mm, addr[i], &content);
+			do_read(actor, twins[i]->mm, addr[i]);
 	}
 }
 
 static void op_collapse(struct check_actor *actor, struct check_mm *proc)
 {
-	uint64_t addr = huge_addr(actor, proc), content;
+	uint64_t addr = huge_addr(actor, proc);
 	int i, err;
 
-	for (i = check_below(actor, 8); i >= 0; i--) {
-		content = some_content(actor);
-		say(actor, SAY_MM "write %lx %lx", um_mm_id(proc->mm), addr + i * UM_PAGE_SIZE,
-		    content);
-		um_write(proc->mm, addr + i * UM_PAGE_SIZE, content);
-	}
+	for (i = check_below(actor, 8); i >= 0; i--)
+		do_write(actor, proc->mm, addr + i * UM_PAGE_SIZE, some_content(actor));
 	say(actor, SAY_MM "collapse %lx", um_mm_id(proc->mm), addr);
 	err = um_collapse(proc->mm, addr);
 	say(actor, "-> %d", err);

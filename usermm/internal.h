@@ -463,6 +463,7 @@ struct model_access {
 void model_access_begin(struct mem_model *model, unsigned long addr, struct model_access *access);
 void model_access_end(struct model_access *access);
 void model_write(struct model_access *access, u64 content);
+void model_write_fault(struct model_access *access);
 /* True if content is a value that the program may see at access->addr. */
 bool model_read_ok(struct model_access *access, u64 content, u64 *expected);
 /* The same, and that all VMAs are as they should be, for all of an mm of a world that is still. */
@@ -470,7 +471,5 @@ void model_check_mm(struct mm_struct *mm);
 
 struct file_model *file_model_create(void);
 void file_model_destroy(struct file_model *model);
-/* A page of the file was lost: it may be what it was first. */
-void file_model_unsure(struct um_file *file, pgoff_t pgoff);
 
 #endif

@@ -598,23 +598,44 @@ void model_write(struct model_access *access, u64 content)
 	mutex_unlock(&model->lock);
 }
 
+/**
+ * model_write_fault - a write fault without a write, or with one that failed later
+ * @access: from model_access_begin()
+ *
+ * A page of a private file mapping is the process's own from then on, and no longer
+ * follows what others write to the file - if the fault came that far: it may have been
+ * overtaken by others, or have failed.
+ */
+void model_write_fault(struct model_access *access)
+{
+	struct mem_model *model = access->model;
+	unsigned long page = access->addr >> PAGE_SHIFT;
+	struct um_file *file = access->mapping.file;
+	enum token_state state;
+	u64 content;
+
+	if (!model || !access->known || !file || access->mapping.shared)
+		return;
+	mutex_lock(&model->lock);
+	if (!tokens_get(&model->written, page, &content, &state)) {
+		if (!tokens_get(&file->model->written, access->mapping.pgoff, &content, &state))
+			content = file_initial_content(file, access->mapping.pgoff);
+		if (tokens_set(&model->written, page, content, TOKEN_UNSURE))
+			model_lose(model);
+	}
+	mutex_unlock(&model->lock);
+}
+
 /* May a page that was not written privately read as content? The file's model is locked. */
 static bool mapping_read_ok(const struct model_mapping *mapping, u64 content, u64 *expected)
 {
 	struct um_file *file = mapping->file;
 	enum token_state state;
-	u64 first;
 
 	*expected = 0;
-	if (!file)
-		return content == 0;
-	first = file_initial_content(file, mapping->pgoff);
-	if (file->model->lost)
-		return true;
-	if (tokens_get(&file->model->written, mapping->pgoff, expected, &state))
-		return content == *expected || (state != TOKEN_SURE && content == first);
-	*expected = first;
-	return content == first;
+	if (file && !tokens_get(&file->model->written, mapping->pgoff, expected, &state))
+		*expected = file_initial_content(file, mapping->pgoff);
+	return content == *expected || (file && file->model->lost);
 }
 
 /* The same for any page of a private mapping. The model and the file's are locked. */
@@ -668,15 +689,6 @@ bool model_read_ok(struct model_access *access, u64 content, u64 *expected)
 				      private_read_ok(access, content, expected);
 	mutex_unlock(&model->lock);
 	return ok;
-}
-
-void file_model_unsure(struct um_file *file, pgoff_t pgoff)
-{
-	if (!file->model)
-		return;
-	mutex_lock(&file->model->lock);
-	tokens_mark_unsure(&file->model->written, pgoff, pgoff);
-	mutex_unlock(&file->model->lock);
 }
 
 /* -- All of an mm ------------------------------------------------------------------ */
