@@ -399,6 +399,7 @@ int lazy_anon_vma_prepare(struct vm_area_struct *vma)
 	if (lazy_is_in_place(vma, base)) {
 		smp_store_release(&vma->anon_vma,
 				  make_anon_vma_tree(anon_vma, ANON_VMA_TREE_LAZY));
+		count_anon_vma_event(vma->vm_mm, ANON_VMA_IN_PLACE);
 		return 0;
 	}
 
@@ -428,6 +429,7 @@ static int lazy_attach(struct vm_area_struct *vma, struct anon_vma *anon_vma, un
 	if (lazy_is_in_place(vma, base)) {
 		smp_store_release(&vma->anon_vma,
 				  make_anon_vma_tree(anon_vma, ANON_VMA_TREE_LAZY));
+		count_anon_vma_event(vma->vm_mm, ANON_VMA_IN_PLACE);
 		return 0;
 	}
 	avc = lazy_anon_vma_chain_alloc();

@@ -120,7 +120,7 @@ int split_folio(struct um_world *world, struct folio *folio)
 	owner = folio_get_anon_vma(folio);
 	if (!owner)
 		return -EBUSY;
-	tree = make_anon_vma_tree(owner, anon_vma_is_lazy(owner) ? ANON_VMA_TREE_LAZY : 0);
+	tree = anon_vma_owner_tree(owner);
 	anon_vma_tree_lock_write(tree);
 	note = try_to_migrate(folio, TTU_SPLIT_HUGE_PMD | TTU_RMAP_LOCKED);
 	if (!folio_mapped(folio) && split_freeze(world, folio)) {

@@ -93,7 +93,7 @@ static int move_locked_folio(struct uffd_move *move, struct folio *folio)
 	owner = folio_get_anon_vma(folio);
 	if (!owner)
 		return folio_test_ksm(folio) ? -EBUSY : -EAGAIN;
-	tree = make_anon_vma_tree(owner, anon_vma_is_lazy(owner) ? ANON_VMA_TREE_LAZY : 0);
+	tree = anon_vma_owner_tree(owner);
 	anon_vma_tree_lock_write(tree);
 	err = move_exclusive(move, folio);
 	anon_vma_tree_unlock_write(tree);

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
+/* Before the guard: where rmap.h includes this file, it does so at its end. */
+#include <linux/rmap.h>
 #ifndef _LINUX_ANON_VMA_TREE_H
 #define _LINUX_ANON_VMA_TREE_H
 /*
@@ -38,7 +40,6 @@
  *
  * Only this header touches the bits.
  */
-#include <linux/rmap.h>
 
 #define ANON_VMA_TREE_LAZY	1UL
 #define ANON_VMA_TREE_DISPLACED	2UL
@@ -65,9 +66,10 @@ static inline struct anon_vma *anon_vma_tree_anon_vma(anon_vma_tree_t tree)
 	return (struct anon_vma *)(tree & ~ANON_VMA_TREE_TAGS);
 }
 
+/* False at compile time where the lazy topology is left out. */
 static inline bool anon_vma_tree_is_lazy(anon_vma_tree_t tree)
 {
-	return tree & ANON_VMA_TREE_LAZY;
+	return IS_ENABLED(CONFIG_ANON_VMA_LAZY) && (tree & ANON_VMA_TREE_LAZY);
 }
 
 /* In place and in the VMA tree: what a lookup by address may accept. */
@@ -102,6 +104,17 @@ static inline anon_vma_tree_t anon_vma_tree_mk_attached(anon_vma_tree_t tree)
 	return tree & ~ANON_VMA_TREE_DETACHED;
 }
 
+/**
+ * anon_vma_owner_tree - the word by which to lock the owner of a folio
+ * @anon_vma: from the folio's mapping word
+ *
+ * For those who come by an anon_vma by the folio and not by a VMA.
+ */
+static inline anon_vma_tree_t anon_vma_owner_tree(struct anon_vma *anon_vma)
+{
+	return make_anon_vma_tree(anon_vma, anon_vma_is_lazy(anon_vma) ? ANON_VMA_TREE_LAZY : 0);
+}
+
 void lazy_anon_vma_adjust_begin(struct anon_vma *anon_vma);
 void lazy_anon_vma_adjust_end(struct anon_vma *anon_vma);
 
@@ -113,7 +126,7 @@ void lazy_anon_vma_adjust_end(struct anon_vma *anon_vma);
  * boundaries, chain entries, page-table moves, leaving the VMA tree. In the lazy
  * topology it also tells lockless walks that what they saw may have changed. So
  * whoever moves a page and came by its owner (UFFDIO_MOVE, splitting a large
- * folio) makes a word of that, and does not call anon_vma_lock_write().
+ * folio) takes anon_vma_owner_tree(), and does not call anon_vma_lock_write().
  *
  * Context: may sleep. Below mmap_lock and the folio lock, above PTE locks. A
  * mutator holds one anon_vma rwsem at a time, and allocates nothing that could

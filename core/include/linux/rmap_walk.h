@@ -68,6 +68,7 @@ static inline bool rmap_walk_visit(struct folio *folio, struct rmap_walk_control
 		return true;
 	if (rwc->invalid_vma && rwc->invalid_vma(vma, rwc->arg))
 		return true;
+	count_anon_vma_event(vma->vm_mm, ANON_VMA_VISIT);
 	return rwc->rmap_one(folio, vma, address, rwc->arg) &&
 		!(rwc->done && rwc->done(folio));
 }

@@ -26,6 +26,9 @@
 #define __maybe_unused		__attribute__((__unused__))
 #define __always_unused		__attribute__((__unused__))
 #define __must_check		__attribute__((__warn_unused_result__))
+/* For options that the build defines as 0 or 1. */
+#define IS_ENABLED(option)	(option)
+
 #define __aligned(x)		__attribute__((__aligned__(x)))
 #define __packed		__attribute__((__packed__))
 #define __printf(a, b)		__attribute__((__format__(__printf__, a, b)))

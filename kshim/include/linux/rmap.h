@@ -165,7 +165,9 @@ struct anon_vma_chain *anon_vma_interval_tree_iter_next(struct anon_vma_chain *n
 /* Things that happen in the reverse map, counted per world. */
 enum anon_vma_event {
 	ANON_VMA_JOIN,			/* a child joined its parent's anon_vma */
-	ANON_VMA_DISPLACED,		/* a VMA got an AVC (lazy) */
+	ANON_VMA_IN_PLACE,		/* a VMA became one in place */
+	ANON_VMA_DISPLACED,		/* ... or a displaced one */
+	ANON_VMA_VISIT,			/* a walk handed a VMA to its callback */
 	ANON_VMA_LOCKLESS,		/* a walk finished without any rwsem */
 	ANON_VMA_LOCKLESS_RETRY,
 	ANON_VMA_LOCKLESS_FALLBACK,	/* ... or gave up and took the locks */
