@@ -2,6 +2,7 @@
 # The door: meson does the building, scripts/ the rest.
 
 .PHONY: run test bench build setup clean
+.PHONY: kernel kernel-bench kernel-test kernel-debug-test kernel-series kernel-setup
 
 # What `make run` records: see scripts/default-job.sh.
 RUN_DIR ?= build/run
@@ -20,6 +21,35 @@ build: setup
 
 setup:
 	@scripts/setup.sh
+
+# The Linux port: linux/README.md.
+KERNEL_BUILD = linux/scripts/build.sh
+
+kernel: kernel-setup
+	@$(KERNEL_BUILD) default
+	@linux/scripts/kernel-bench.sh --short
+
+kernel-bench: kernel-setup
+	@$(KERNEL_BUILD) default
+	@linux/scripts/kernel-bench.sh --full
+
+kernel-test: kernel-setup
+	@$(KERNEL_BUILD) default
+	@linux/scripts/kernel-test.sh
+
+kernel-debug-test: kernel-setup
+	@$(KERNEL_BUILD) debug
+	@$(KERNEL_BUILD) kcsan
+	@linux/scripts/kernel-test.sh --debug
+
+# CHECK=builds also builds and boots every patch, and the whole for other architectures.
+SERIES_DIR ?= build/kernel/series
+kernel-series: kernel-setup
+	@[ -z "$(CHECK)" ] || scripts/setup.sh scripts/packages-series.txt
+	@linux/scripts/kernel-series.sh $(if $(CHECK),--check-$(CHECK)) $(SERIES_DIR)
+
+kernel-setup:
+	@scripts/setup.sh scripts/packages.txt scripts/packages-kernel.txt
 
 clean:
 	rm -rf build

@@ -182,9 +182,11 @@ void lazy_anon_vma_init(void)
 	lazy_anon_vma_cachep = kmem_cache_create("anon_vma", sizeof(struct lazy_anon_vma),
 			__alignof__(struct lazy_anon_vma),
 			SLAB_TYPESAFE_BY_RCU | SLAB_PANIC | SLAB_ACCOUNT, lazy_anon_vma_ctor);
+	/* A lockless walk may ask a VMA that is about to lose its entry for its base. */
 	lazy_anon_vma_chain_cachep = kmem_cache_create("anon_vma_chain",
 			sizeof(struct lazy_anon_vma_chain),
-			__alignof__(struct lazy_anon_vma_chain), SLAB_PANIC | SLAB_ACCOUNT, NULL);
+			__alignof__(struct lazy_anon_vma_chain), SLAB_PANIC | SLAB_ACCOUNT |
+			(IS_ENABLED(CONFIG_ANON_VMA_LOCKLESS) ? SLAB_TYPESAFE_BY_RCU : 0), NULL);
 }
 
 /**
