@@ -135,7 +135,7 @@ static void lazy_displace_locked(struct vm_area_struct *vma, struct anon_vma *an
 	lazy_chain_tree_insert(avc, &anon_vma->rb_root);
 	get_anon_vma(anon_vma);
 	tree = make_anon_vma_tree(anon_vma, ANON_VMA_TREE_LAZY | ANON_VMA_TREE_DISPLACED);
-	smp_store_release(&vma->anon_vma, tree);
+	smp_store_release(&vma->anon_vma, tree);	/* the chain comes first */
 	count_anon_vma_event(vma->vm_mm, ANON_VMA_DISPLACED);
 }
 
@@ -150,7 +150,7 @@ static void lazy_displace_locked(struct vm_area_struct *vma, struct anon_vma *an
  */
 void lazy_anon_vma_displace(struct vm_area_struct *vma, struct anon_vma_chain *avc)
 {
-	VM_BUG_ON_VMA(!anon_vma_tree_in_place(vma->anon_vma), vma);
+	VM_WARN_ON_ONCE(!anon_vma_tree_in_place(vma->anon_vma));
 	lazy_displace_locked(vma, anon_vma_tree_anon_vma(vma->anon_vma), 0, avc);
 }
 
@@ -179,14 +179,18 @@ static void lazy_anon_vma_ctor(void *data)
  */
 void lazy_anon_vma_init(void)
 {
-	lazy_anon_vma_cachep = kmem_cache_create("anon_vma", sizeof(struct lazy_anon_vma),
-			__alignof__(struct lazy_anon_vma),
-			SLAB_TYPESAFE_BY_RCU | SLAB_PANIC | SLAB_ACCOUNT, lazy_anon_vma_ctor);
+	const unsigned int flags = SLAB_PANIC | SLAB_ACCOUNT;
 	/* A lockless walk may ask a VMA that is about to lose its entry for its base. */
-	lazy_anon_vma_chain_cachep = kmem_cache_create("anon_vma_chain",
-			sizeof(struct lazy_anon_vma_chain),
-			__alignof__(struct lazy_anon_vma_chain), SLAB_PANIC | SLAB_ACCOUNT |
-			(IS_ENABLED(CONFIG_ANON_VMA_LOCKLESS) ? SLAB_TYPESAFE_BY_RCU : 0), NULL);
+	const unsigned int chain_flags = flags |
+		(IS_ENABLED(CONFIG_ANON_VMA_LOCKLESS) ? SLAB_TYPESAFE_BY_RCU : 0);
+
+	lazy_anon_vma_cachep =
+		kmem_cache_create("anon_vma", sizeof(struct lazy_anon_vma),
+				  __alignof__(struct lazy_anon_vma),
+				  flags | SLAB_TYPESAFE_BY_RCU, lazy_anon_vma_ctor);
+	lazy_anon_vma_chain_cachep =
+		kmem_cache_create("anon_vma_chain", sizeof(struct lazy_anon_vma_chain),
+				  __alignof__(struct lazy_anon_vma_chain), chain_flags, NULL);
 }
 
 /**
@@ -310,6 +314,7 @@ static struct anon_vma *lazy_mm_anon_vma(struct mm_struct *mm)
 	if (!anon_vma) {
 		list_add_tail(&mm->anon_vma_node, &lazy->mms);
 		anon_vma = &lazy->anon_vma;
+		/* Release: pairs with the acquire above. */
 		smp_store_release(&mm->anon_vma, anon_vma);
 		lazy = NULL;
 	}
@@ -340,11 +345,11 @@ void lazy_anon_vma_release(struct anon_vma *anon_vma)
 	for (;;) {
 		struct lazy_anon_vma *parent = lazy->parent;
 
-		VM_BUG_ON(atomic_read(&lazy->anon_vma.refcount));
-		VM_BUG_ON(!list_empty(&lazy->mms));
-		VM_BUG_ON(!list_empty(&lazy->children));
-		VM_BUG_ON(!list_empty(&lazy->detached));
-		VM_BUG_ON(!RB_EMPTY_ROOT(&lazy->anon_vma.rb_root.rb_root));
+		VM_WARN_ON_ONCE(atomic_read(&lazy->anon_vma.refcount));
+		VM_WARN_ON_ONCE(!list_empty(&lazy->mms));
+		VM_WARN_ON_ONCE(!list_empty(&lazy->children));
+		VM_WARN_ON_ONCE(!list_empty(&lazy->detached));
+		VM_WARN_ON_ONCE(!RB_EMPTY_ROOT(&lazy->anon_vma.rb_root.rb_root));
 
 		if (parent) {
 			spin_lock(&lazy->top->tree_lock);
@@ -399,6 +404,7 @@ int lazy_anon_vma_prepare(struct vm_area_struct *vma)
 	if (!anon_vma)
 		return -ENOMEM;
 	if (lazy_is_in_place(vma, base)) {
+		/* Release: who sees the word sees an anon_vma that is initialised. */
 		smp_store_release(&vma->anon_vma,
 				  make_anon_vma_tree(anon_vma, ANON_VMA_TREE_LAZY));
 		count_anon_vma_event(vma->vm_mm, ANON_VMA_IN_PLACE);
@@ -427,8 +433,9 @@ static int lazy_attach(struct vm_area_struct *vma, struct anon_vma *anon_vma, un
 {
 	struct anon_vma_chain *avc;
 
-	VM_BUG_ON_VMA(!list_empty(&vma->anon_vma_chain), vma);
+	VM_WARN_ON_ONCE(!list_empty(&vma->anon_vma_chain));
 	if (lazy_is_in_place(vma, base)) {
+		/* Release: who sees the word sees an anon_vma that is initialised. */
 		smp_store_release(&vma->anon_vma,
 				  make_anon_vma_tree(anon_vma, ANON_VMA_TREE_LAZY));
 		count_anon_vma_event(vma->vm_mm, ANON_VMA_IN_PLACE);
@@ -715,9 +722,9 @@ void lazy_anon_vma_exit_mm(struct mm_struct *mm)
 /* Does any of the VMAs have pages? They are write-locked: their words stand still. */
 static bool lazy_batch_is_faulted(struct anon_vma_detached *batch)
 {
-	struct vm_area_struct *vma;
-	bool any = false, faulted = false;
 	MA_STATE(mas, batch->vmas, batch->start, batch->start);
+	bool any = false, faulted = false;
+	struct vm_area_struct *vma;
 
 	rcu_read_lock();
 	mas_for_each(&mas, vma, batch->end - 1) {
@@ -736,8 +743,8 @@ static bool lazy_batch_is_faulted(struct anon_vma_detached *batch)
 static void lazy_mark_batch(struct anon_vma_detached *batch,
 			    anon_vma_tree_t (*mark)(anon_vma_tree_t tree))
 {
-	struct vm_area_struct *vma;
 	MA_STATE(mas, batch->vmas, batch->start, batch->start);
+	struct vm_area_struct *vma;
 
 	rcu_read_lock();
 	mas_for_each(&mas, vma, batch->end - 1)

@@ -35,7 +35,7 @@ struct lazy_anon_vma {
 	struct list_head sibling;
 	struct list_head detached;
 	seqcount_t adjust;
-	spinlock_t tree_lock;
+	spinlock_t tree_lock;	/* children and siblings of the whole fork tree */
 	unsigned int depth;
 } __aligned(8);
 

@@ -114,7 +114,7 @@ struct vm_area_struct *chain_walk_next(struct anon_vma_walk *walk)
 		if (!walk->by_address) {
 			walk->address = vma_range_address(vma, vma->vm_pgoff,
 							  walk->first, walk->last);
-			VM_BUG_ON_VMA(walk->address == (unsigned long)-EFAULT, vma);
+			VM_WARN_ON_ONCE(walk->address == (unsigned long)-EFAULT);
 			return vma;
 		}
 		if (walk->wanted >= vma->vm_start && walk->wanted < vma->vm_end) {
@@ -175,7 +175,7 @@ void rmap_walk_anon(struct folio *folio, struct rmap_walk_control *rwc, bool loc
 
 	if (locked) {
 		owner = folio_anon_vma(folio);
-		VM_BUG_ON_FOLIO(!owner, folio);
+		VM_WARN_ON_ONCE_FOLIO(!owner, folio);
 	} else {
 		owner = rmap_walk_anon_lock(folio, rwc);
 	}

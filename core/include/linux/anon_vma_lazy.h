@@ -118,7 +118,7 @@ static inline pgoff_t __vma_anon_pgoff(struct vm_area_struct *vma, anon_vma_tree
  */
 static inline pgoff_t vma_anon_pgoff(struct vm_area_struct *vma)
 {
-	return __vma_anon_pgoff(vma, smp_load_acquire(&vma->anon_vma));
+	return __vma_anon_pgoff(vma, smp_load_acquire(&vma->anon_vma)); /* see above */
 }
 
 /**
@@ -143,7 +143,7 @@ static inline pgoff_t anon_page_index(struct vm_area_struct *vma, unsigned long 
 static inline struct anon_vma_numbering anon_vma_numbering(struct vm_area_struct *vma,
 							   unsigned long address, pgoff_t pgoff)
 {
-	anon_vma_tree_t tree = smp_load_acquire(&vma->anon_vma);
+	anon_vma_tree_t tree = smp_load_acquire(&vma->anon_vma); /* as there */
 
 	return (struct anon_vma_numbering) {
 		.tree = tree,
