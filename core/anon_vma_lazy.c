@@ -524,6 +524,24 @@ void lazy_unlink_anon_vmas(struct vm_area_struct *vma)
 }
 
 /**
+ * lazy_anon_vma_merged - see anon_vma_merge()
+ * @vma: another VMA has been extended over it, and has its pages now
+ *
+ * Correct because: it left the VMA tree under the write lock, with which all walks
+ * that had accepted it ended. None comes by it since, so that a word in place may be
+ * cleared without waiting; a chain entry still has to be taken out.
+ *
+ * Context: may sleep.
+ */
+void lazy_anon_vma_merged(struct vm_area_struct *vma)
+{
+	if (anon_vma_tree_displaced(vma->anon_vma))
+		lazy_unlink_anon_vmas(vma);
+	else
+		WRITE_ONCE(vma->anon_vma, 0);
+}
+
+/**
  * lazy_anon_vma_pre_update - a VMA's range is about to change
  * @vma: its anon_vma is locked for write
  *
@@ -719,24 +737,23 @@ void lazy_anon_vma_exit_mm(struct mm_struct *mm)
 
 /* -- VMAs that have left the VMA tree ------------------------------------------ */
 
-/* Does any of the VMAs have pages? They are write-locked: their words stand still. */
-static bool lazy_batch_is_faulted(struct anon_vma_detached *batch)
+/* The first VMA of a batch that has pages. They are write-locked: their words stand still. */
+static struct vm_area_struct *lazy_batch_first(struct anon_vma_detached *batch)
 {
 	MA_STATE(mas, batch->vmas, batch->start, batch->start);
-	bool any = false, faulted = false;
 	struct vm_area_struct *vma;
+	bool any = false;
 
 	rcu_read_lock();
 	mas_for_each(&mas, vma, batch->end - 1) {
 		any = true;
-		faulted = vma->anon_vma;
-		if (faulted)
+		if (vma->anon_vma)
 			break;
 	}
 	rcu_read_unlock();
 	/* Else the tree is not keyed by address, and walks will not find a thing. */
 	VM_WARN_ON_ONCE(!any);
-	return faulted;
+	return vma;
 }
 
 /* Store mark(word) in every faulted VMA of the batch. rwsem held for write. */
@@ -767,13 +784,18 @@ static void lazy_mark_batch(struct anon_vma_detached *batch,
 void lazy_anon_vma_detach(struct mm_struct *mm, struct anon_vma_detached *batch)
 {
 	struct anon_vma *anon_vma = READ_ONCE(mm->anon_vma);
+	struct vm_area_struct *first;
 
 	/* Without pages nobody looks for them: do not wait for walks. */
 	INIT_LIST_HEAD(&batch->node);
-	if (!anon_vma || !lazy_batch_is_faulted(batch))
+	first = anon_vma ? lazy_batch_first(batch) : NULL;
+	if (!first)
 		return;
 	lazy_lock(anon_vma);
-	lazy_mark_batch(batch, anon_vma_tree_mk_detached);
+	if (first->vm_end >= batch->end)
+		WRITE_ONCE(first->anon_vma, anon_vma_tree_mk_detached(first->anon_vma));
+	else
+		lazy_mark_batch(batch, anon_vma_tree_mk_detached);
 	list_add(&batch->node, &to_lazy(anon_vma)->detached);
 	lazy_unlock(anon_vma);
 }

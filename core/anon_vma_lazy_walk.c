@@ -35,6 +35,26 @@ static bool lazy_walk_range(const struct anon_vma_walk *walk, unsigned long *sta
 }
 
 /*
+ * Does a VMA that was found by address belong to this walk? @mm is NULL in a batch
+ * of detached VMAs. RCU read lock held.
+ */
+static bool lazy_walk_accepts(const struct anon_vma_walk *walk, const struct mm_struct *mm,
+			      struct vm_area_struct *vma)
+{
+	anon_vma_tree_t word;
+
+	/* A slot that fork reserved, or one of the parent's VMAs. */
+	if (xa_is_zero(vma) || (mm && vma->vm_mm != mm))
+		return false;
+	word = READ_ONCE(vma->anon_vma);
+	if (anon_vma_tree_anon_vma(word) != walk->at)
+		return false;
+	if (walk->by_address)
+		return anon_vma_tree_detached(word) == !mm;
+	return mm ? anon_vma_tree_in_place(word) : anon_vma_tree_detached_in_place(word);
+}
+
+/*
  * The next VMA of @tree in the wanted range, from walk->next_address on and below
  * @limit, that belongs to this walk. Everything is checked before the RCU lock is
  * dropped. After that the rwsem keeps the VMA, as one with a word of this
@@ -45,7 +65,6 @@ static struct vm_area_struct *lazy_walk_lookup(struct anon_vma_walk *walk,
 					       const struct mm_struct *mm,
 					       unsigned long limit)
 {
-	bool detached = walk->stage == LAZY_WALK_DETACHED;
 	struct vm_area_struct *vma, *found = NULL;
 	unsigned long start, last;
 
@@ -56,21 +75,20 @@ static struct vm_area_struct *lazy_walk_lookup(struct anon_vma_walk *walk,
 		return NULL;
 	last = min(last, limit - 1);
 
-	MA_STATE(mas, tree, start, start);
-
 	rcu_read_lock();
-	mas_for_each(&mas, vma, last) {
-		anon_vma_tree_t word;
+	if (last - start < PAGE_SIZE) {
+		/* One page, the usual case, has one VMA; this is the quicker way to it. */
+		vma = mtree_load(tree, start);
+		walk->next_address = last + 1;
+		walk->address = start;
+		if (vma && lazy_walk_accepts(walk, mm, vma))
+			found = vma;
+	} else {
+		MA_STATE(mas, tree, start, start);
 
-		/* A slot that fork reserved, or one of the parent's VMAs. */
-		if (xa_is_zero(vma) || (mm && vma->vm_mm != mm))
-			continue;
-		word = READ_ONCE(vma->anon_vma);
-		if (anon_vma_tree_anon_vma(word) != walk->at)
-			continue;
-		if (walk->by_address ? anon_vma_tree_detached(word) == detached :
-		    detached ? anon_vma_tree_detached_in_place(word) :
-			       anon_vma_tree_in_place(word)) {
+		mas_for_each(&mas, vma, last) {
+			if (!lazy_walk_accepts(walk, mm, vma))
+				continue;
 			found = vma;
 			walk->next_address = mas.last + 1;
 			walk->address = max(start, READ_ONCE(vma->vm_start));

@@ -501,6 +501,22 @@ void unlink_anon_vmas(struct vm_area_struct *vma)
 	vma->vm_mm->topology->unlink(vma);
 }
 
+/**
+ * anon_vma_merge - a VMA has been swallowed by another
+ * @vma: the other, whose numbering and anon_vma are the same
+ * @next: out of the VMA tree since the anon_vma's write lock was last held
+ *
+ * May sleep.
+ */
+void anon_vma_merge(struct vm_area_struct *vma, struct vm_area_struct *next)
+{
+	VM_BUG_ON_VMA(vma->anon_vma != next->anon_vma, vma);
+	if (vma->vm_mm->topology == &lazy_topology)
+		lazy_anon_vma_merged(next);
+	else
+		unlink_anon_vmas(next);
+}
+
 /* The last reference is gone; see put_anon_vma(). */
 void __put_anon_vma(struct anon_vma *anon_vma)
 {

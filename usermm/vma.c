@@ -280,11 +280,12 @@ void vma_update_abort(struct vma_update *update)
 		unlink_anon_vmas(update->dup);
 }
 
-/* @vma was swallowed: it is out of the VMA tree, its pages are another's. */
-static void vma_remove_swallowed(struct vm_area_struct *vma)
+/* @vma was swallowed: it is out of the VMA tree, its pages are @by's. */
+static void vma_remove_swallowed(struct vm_area_struct *vma, struct vm_area_struct *by)
 {
 	vma_mark_detached(vma, true);
-	unlink_anon_vmas(vma);
+	if (vma->anon_vma)
+		anon_vma_merge(by, vma);
 	vma->vm_mm->map_count--;
 	vm_area_free(vma);
 }
@@ -332,9 +333,9 @@ void vma_update_commit(struct vma_update *update)
 	}
 
 	if (update->remove)
-		vma_remove_swallowed(update->remove);
+		vma_remove_swallowed(update->remove, vma);
 	if (update->remove2)
-		vma_remove_swallowed(update->remove2);
+		vma_remove_swallowed(update->remove2, vma);
 }
 
 /**

@@ -254,7 +254,7 @@ def main():
         results = selftests(tap, opts, programs, logs)
         for path, value in saved.items():
             write(path, value)
-        series_selftests(tap, programs, 300)
+        series_selftests(tap, programs, 420)
     with open(os.path.join(opts.results, "selftests.json"), "w", encoding="utf-8") as f:
         json.dump(results, f, indent=1)
     subprocess.run(["umount", work], check=False)

@@ -17,7 +17,6 @@ import tempfile
 
 ROWS = ("vm_area_struct", "anon_vma", "anon_vma_chain")
 LIMIT = 0.01
-ATTEMPTS = 5
 
 
 def special_areas():
@@ -29,21 +28,11 @@ def special_areas():
         return sum("[vvar" in line for line in maps)
 
 
-def record(anonrmap, trace, program):
-    """Record; again if the recorder says that it could not follow to the end."""
-    for attempt in range(ATTEMPTS):
-        done = subprocess.run([anonrmap, "record", "-o", trace, "--", program], check=False)
-        if not done.returncode:
-            return
-        print(f"predict.py: recording {attempt + 1} failed", file=sys.stderr)
-    raise OSError(f"no complete recording in {ATTEMPTS} attempts")
-
-
 def predict(anonrmap, program):
     """Record and replay; returns {topology: {row: objects}} for a 6.12 kernel."""
     with tempfile.TemporaryDirectory() as directory:
         trace = os.path.join(directory, "predict.trace")
-        record(anonrmap, trace, program)
+        subprocess.run([anonrmap, "record", "-o", trace, "--", program], check=True)
         replay = subprocess.run([anonrmap, "replay", "--check", "off", "--json", trace],
                                 check=True, stdout=subprocess.PIPE, text=True)
     report = json.loads(replay.stdout)

@@ -62,6 +62,7 @@ int lazy_anon_vma_fork_mm(struct mm_struct *mm, struct mm_struct *oldmm);
 int lazy_anon_vma_fork(struct vm_area_struct *vma, struct vm_area_struct *pvma);
 void lazy_anon_vma_fork_failed(struct mm_struct *mm, unsigned long addr);
 void lazy_unlink_anon_vmas(struct vm_area_struct *vma);
+void lazy_anon_vma_merged(struct vm_area_struct *vma);
 void lazy_anon_vma_exit_mm(struct mm_struct *mm);
 void lazy_anon_vma_release(struct anon_vma *anon_vma);
 

@@ -118,6 +118,12 @@ static inline anon_vma_tree_t anon_vma_owner_tree(struct anon_vma *anon_vma)
 void lazy_anon_vma_adjust_begin(struct anon_vma *anon_vma);
 void lazy_anon_vma_adjust_end(struct anon_vma *anon_vma);
 
+/* Only walks without a lock ask whether anything was changed. */
+static inline bool anon_vma_tree_counts_changes(anon_vma_tree_t tree)
+{
+	return IS_ENABLED(CONFIG_ANON_VMA_LOCKLESS) && anon_vma_tree_is_lazy(tree);
+}
+
 /**
  * anon_vma_tree_lock_write - keep walks out while VMAs or page tables change
  * @tree: a word that is not 0
@@ -137,7 +143,7 @@ static inline void anon_vma_tree_lock_write(anon_vma_tree_t tree)
 	struct anon_vma *anon_vma = anon_vma_tree_anon_vma(tree);
 
 	anon_vma_lock_write(anon_vma);
-	if (anon_vma_tree_is_lazy(tree))
+	if (anon_vma_tree_counts_changes(tree))
 		lazy_anon_vma_adjust_begin(anon_vma);
 }
 
@@ -148,7 +154,7 @@ static inline int anon_vma_tree_trylock_write(anon_vma_tree_t tree)
 
 	if (!anon_vma_trylock_write(anon_vma))
 		return 0;
-	if (anon_vma_tree_is_lazy(tree))
+	if (anon_vma_tree_counts_changes(tree))
 		lazy_anon_vma_adjust_begin(anon_vma);
 	return 1;
 }
@@ -157,7 +163,7 @@ static inline void anon_vma_tree_unlock_write(anon_vma_tree_t tree)
 {
 	struct anon_vma *anon_vma = anon_vma_tree_anon_vma(tree);
 
-	if (anon_vma_tree_is_lazy(tree))
+	if (anon_vma_tree_counts_changes(tree))
 		lazy_anon_vma_adjust_end(anon_vma);
 	anon_vma_unlock_write(anon_vma);
 }

@@ -123,6 +123,7 @@ int __anon_vma_prepare(struct vm_area_struct *vma);
 int anon_vma_clone(struct vm_area_struct *dst, struct vm_area_struct *src);
 int anon_vma_fork(struct vm_area_struct *vma, struct vm_area_struct *pvma);
 void unlink_anon_vmas(struct vm_area_struct *vma);
+void anon_vma_merge(struct vm_area_struct *vma, struct vm_area_struct *next);
 
 /**
  * anon_vma_prepare - make a VMA ready for its first anonymous page
