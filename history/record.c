@@ -84,6 +84,9 @@ void recorder_emit(struct recorder *rec, const struct proc *proc, struct trace_e
 	ev->proc = proc->id;
 	ev->time = rec->now;
 	recorder_fail(rec, trace_write(rec->trace, ev));
+	if (rec->error && trace_refused(rec->trace))
+		snprintf(rec->refused, sizeof(rec->refused), "%s event of process %u: %s",
+			 trace_kind_name(ev->kind), ev->proc, trace_refused(rec->trace));
 }
 
 static void on_signal(int sig)
@@ -335,14 +338,16 @@ static void on_new(struct loop *l, struct task *parent, int event)
 		on_gone(l, tid, 0);
 		t = NULL;
 	}
-	if (t)
-		rec->waiting--;
-	else
+	if (!t)
 		t = task_add(rec, tid);
+	else if (!t->lost)
+		rec->waiting--;
 	if (!t) {
 		recorder_fail(rec, -ENOMEM);
 		goto out;
 	}
+	/* Given up on too early: recorded from now on, but it stays counted as lost. */
+	t->lost = false;
 	if (flags & CLONE_THREAD) {
 		t->proc = parent->proc;
 		rec->res->threads++;
@@ -769,7 +774,8 @@ static int finish_trace(struct loop *l, const struct record_options *opt)
 	}
 	if (ret)
 		snprintf(res->error, sizeof(res->error),
-			 "the trace is not complete, but readable up to this: %s", strerror(-ret));
+			 "the trace is not complete, but readable up to this: %s",
+			 l->rec.refused[0] ? l->rec.refused : strerror(-ret));
 	return ret;
 }
 

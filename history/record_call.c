@@ -290,7 +290,8 @@ static void leave_mremap(struct recorder *rec, struct task *task, uint64_t to)
 		map = mm->maps.maps[i];
 	scan_neighbours(rec, task, to, new_len);
 	ev.mremap.old_addr = from;
-	ev.mremap.old_len = a[1];
+	/* As the kernel takes it: rounding up may give 0, see replay_call.c. */
+	ev.mremap.old_len = old_len;
 	ev.mremap.new_len = a[2];
 	ev.mremap.new_addr = to;
 	ev.mremap.flags = a[3];
@@ -410,9 +411,14 @@ static void leave_brk(struct recorder *rec, struct task *task, uint64_t end)
 static void leave_mlock(struct recorder *rec, struct task *task, bool on, bool onfault)
 {
 	struct trace_event ev = { .kind = TRACE_MLOCK };
+	uint64_t addr = task->call.args[0] & ~(uint64_t)(rec->page_size - 1);
+	uint64_t len = page_up(rec, task->call.args[1] + (task->call.args[0] - addr));
 
-	ev.mlock.addr = task->call.args[0];
-	ev.mlock.len = task->call.args[1];
+	/* A length that wraps is no failure: the kernel works on what is left of it. */
+	if (!len)
+		return;
+	ev.mlock.addr = addr;
+	ev.mlock.len = len;
 	ev.mlock.on = on;
 	ev.mlock.onfault = onfault;
 	recorder_emit(rec, task->proc, &ev);

@@ -292,6 +292,22 @@ static void found(struct scan *s, uint64_t first, uint64_t end, bool huge)
 	}
 }
 
+/*
+ * Where to go on after PAGEMAP_SCAN has given n regions. Not always at walk_end:
+ * the kernel (seen in 6.12 and 6.18) gathers no more than a page table's worth of
+ * entries, 512, before it copies them out and goes on; once that has happened, and
+ * the rest fits, walk_end still tells of the place of the last copying, with what was
+ * found beyond it among the regions. Regions come in order, so all before the end of
+ * the last one has been looked at. To see pages twice would not do: a leaf that is
+ * done with would be taken for one without known pages.
+ */
+static uint64_t walked(const struct scan_arg *arg, const struct scan_region *regions, int n)
+{
+	uint64_t last = n ? regions[n - 1].end : 0;
+
+	return last > arg->walk_end ? last : arg->walk_end;
+}
+
 /* Ask the kernel for anonymous pages in [start, end). Returns 0 or -errno. */
 static int walk_ioctl(struct scan *s, uint64_t start, uint64_t end)
 {
@@ -321,9 +337,9 @@ static int walk_ioctl(struct scan *s, uint64_t start, uint64_t end)
 		for (int i = 0; i < n; i++)
 			found(s, regions[i].start >> shift, regions[i].end >> shift,
 			      huge && regions[i].categories & SCAN_HUGE);
-		if (arg.walk_end <= start)
+		if (walked(&arg, regions, n) <= start)
 			break;
-		start = arg.walk_end;
+		start = walked(&arg, regions, n);
 	}
 	return 0;
 }

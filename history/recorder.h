@@ -80,6 +80,7 @@ struct known_file {
 struct recorder {
 	struct trace_writer *trace;
 	int error;			/* first error of the trace: nothing is written after it */
+	char refused[128];		/* if that was an event that makes no sense: which, why */
 	struct record_result *res;
 	uint64_t start;			/* monotonic ns */
 	uint64_t now;			/* since start, of the current stop */

@@ -320,12 +320,21 @@ int trace_create(const char *path, const struct trace_header *head, struct trace
  * @ev: event; times that run backwards are raised to the last one's
  *
  * The event is buffered; see trace_flush(). The END event is written by
- * trace_finish() only. The first error sticks: nothing is written after it.
+ * trace_finish() only. The first error of writing sticks: nothing is written
+ * after it. An event that is refused changes nothing.
  *
  * Return: 0, -EINVAL for what a reader would refuse (unknown id, empty or
- * unordered runs, ...), or the -errno of write(2), -ENOMEM.
+ * unordered runs, ...; see trace_refused()), or the -errno of write(2), -ENOMEM.
  */
 int trace_write(struct trace_writer *w, const struct trace_event *ev);
+
+/**
+ * trace_refused - what was wrong with the last event that trace_write() refused
+ * @w: writer
+ *
+ * Return: a few words, a constant string; NULL if none was refused.
+ */
+const char *trace_refused(const struct trace_writer *w);
 
 /**
  * trace_pending - bytes of events that would be lost if the writer was killed now

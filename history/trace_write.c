@@ -37,6 +37,7 @@
 struct trace_writer {
 	int fd;
 	int error;
+	const char *refused;		/* what was wrong with an event, NULL: nothing yet */
 	char *path;			/* resolved; NULL: this one packs for another */
 	uint64_t size;			/* of the file, whole chunks only */
 	uint64_t pack_size;		/* at this size the file is packed */
@@ -358,15 +359,22 @@ int trace_write(struct trace_writer *w, const struct trace_event *ev)
 
 	if (w->error)
 		return w->error;
-	if (ev->kind == TRACE_END)
+	if (ev->kind == TRACE_END) {
+		w->refused = "end of a trace that is not finished";
 		return -EINVAL;
-	ret = trace_ids_check(&w->ids, ev, NULL);
+	}
+	ret = trace_ids_check(&w->ids, ev, &w->refused);
 	if (ret)
 		return ret;
 	ret = append(w, ev);
 	if (!ret && w->raw_len >= FLUSH_RAW)
 		ret = flush(w, false);
 	return ret;
+}
+
+const char *trace_refused(const struct trace_writer *w)
+{
+	return w->refused;
 }
 
 size_t trace_pending(const struct trace_writer *w)

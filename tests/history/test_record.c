@@ -250,10 +250,14 @@ static const char calls_text[] =
 
 static void test_calls(void **state)
 {
+	/* No scan because it is time for one: on a busy machine it might be at any call. */
+	struct record_options opt = { .scan_ms = 600000 };
+
 	(void)state;
-	assert_int_equal(record_program(plain, "prog_calls", NULL), 7);
+	assert_int_equal(record_program(opt, "prog_calls", NULL), 7);
 	assert_string_equal(text, calls_text);
-	assert_int_equal(record_program(no_ioctl, "prog_calls", NULL), 7);
+	opt.no_scan_ioctl = true;
+	assert_int_equal(record_program(opt, "prog_calls", NULL), 7);
 	if (res.flags & TRACE_F_PFN)
 		assert_string_equal(text, calls_text);
 }
@@ -303,6 +307,64 @@ static void test_huge(void **state)
 	assert_non_null(strstr(text, "0 huge b0+1024\n0 fork 1\n"));
 	if (res.flags & TRACE_F_PFN)
 		assert_non_null(strstr(text, "1 cow b3+1\n1 exit 0\n"));
+}
+
+static void put_holes(FILE *f, const char *what, unsigned int n, unsigned int step)
+{
+	fputs(what, f);
+	for (unsigned int i = 0; i < n; i += step)
+		fprintf(f, " b%u+1", 100 + 3 * i);
+	fputc('\n', f);
+}
+
+/* Every page of prog_holes is told of once, and all copies are, whoever found them. */
+static void check_holes(struct record_options opt, unsigned int n)
+{
+	char count[16], *expect = NULL;
+	size_t len;
+	FILE *f = open_memstream(&expect, &len);
+
+	assert_non_null(f);
+	fprintf(f, "0 start\n0 exec prog_holes\n0 mmap b0+%u prot 3 private pgoff 0\n",
+		100 + 3 * n);
+	put_holes(f, "0 anon", n, 1);
+	fputs("0 fork 1\n", f);
+	put_holes(f, "1 cow", n, 2);
+	fputs("1 exit 0\n0 exit 0\n", f);
+	fclose(f);
+	snprintf(count, sizeof(count), "%u", n);
+	assert_int_equal(record_program(opt, "prog_holes", count), 0);
+	if (res.flags & TRACE_F_PFN)
+		assert_string_equal(text, expect);
+	else
+		assert_memory_equal(text, expect, strstr(expect, "1 cow") - expect);
+	free(expect);
+}
+
+/*
+ * Around what the kernel gathers at a time in PAGEMAP_SCAN (512 regions), and what the
+ * recorder asks for at a time (1024).
+ */
+static void test_holes(void **state)
+{
+	static const unsigned int sizes[] = { 400, 505, 512, 700, 1000, 1030, 1700, 2600 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
+		check_holes(plain, sizes[i]);
+	check_holes(no_ioctl, 700);
+}
+
+/* Lengths that wrap: the kernel takes some as 0, and an event must not say more. */
+static void test_lengths(void **state)
+{
+	(void)state;
+	assert_int_equal(record_program(plain, "prog_lengths", NULL), 0);
+	assert_string_equal(text, "0 start\n0 exec prog_lengths\n"
+				  "0 file 1 shared anonymous\n"
+				  "0 mmap b0+4 prot 3 shared file pgoff 0\n"
+				  "0 mlock b1+1 1 0\n0 mlock b1+1 0 0\n"
+				  "0 mremap b0+0 o0+2\n0 exit 0\n");
 }
 
 static void test_vfork(void **state)
@@ -577,6 +639,8 @@ int main(void)
 		cmocka_unit_test(test_calls),
 		cmocka_unit_test(test_cow),
 		cmocka_unit_test(test_huge),
+		cmocka_unit_test(test_holes),
+		cmocka_unit_test(test_lengths),
 		cmocka_unit_test(test_vfork),
 		cmocka_unit_test(test_clone_vm),
 		cmocka_unit_test(test_clone3),

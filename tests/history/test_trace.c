@@ -757,13 +757,17 @@ static void test_writer_refuses(void **state)
 	assert_int_equal(trace_create(path, &h, &w), -EINVAL);
 	assert_int_equal(trace_create("/nonexistent/x", &head, &w), -ENOENT);
 	assert_int_equal(trace_create(path, &head, &w), 0);
+	assert_null(trace_refused(w));
 	assert_int_equal(trace_write(w, &ev), -EINVAL);
+	assert_string_equal(trace_refused(w), "unknown process id");
 	ev.kind = TRACE_PROC_START;
 	assert_int_equal(trace_write(w, &ev), 0);
 	ev = (struct trace_event){ .kind = TRACE_TOUCH, .touch = { 0, 2, bad } };
 	assert_int_equal(trace_write(w, &ev), -EINVAL);
+	assert_string_equal(trace_refused(w), "unordered page runs");
 	ev.touch.nruns = 0;
 	assert_int_equal(trace_write(w, &ev), -EINVAL);
+	assert_string_equal(trace_refused(w), "bad number of page runs");
 	ev.touch.nruns = 1;
 	assert_int_equal(trace_write(w, &ev), 0);
 	ev.kind = TRACE_END;
