@@ -140,13 +140,20 @@ def main():
         return self_test()
     bad = 0
     for name in sys.argv[1:]:
-        wrong, accepted = check_file(name)
+        try:
+            wrong, accepted = check_file(name)
+        except OSError as e:
+            print(f"check-log: {name}: {e.strerror}", file=sys.stderr)
+            return 2
         for number, line in wrong[:40]:
             print(f"{name}:{number}: {line}")
         if accepted:
             print(f"{name}: {accepted} lines or reports accepted")
         bad += len(wrong)
-    return 1 if bad or len(sys.argv) < 2 else 0
+    if len(sys.argv) < 2:
+        print("usage: check-log.py LOG... | --self-test", file=sys.stderr)
+        return 2
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":

@@ -214,7 +214,7 @@ static double walk_of_one_page_in_many_vmas(size_t nr, long *visits)
  */
 static void r33_ksm_walk_with_many_vmas(void)
 {
-	size_t nr = lazy_topology() ? 20000 : 1000;
+	size_t nr = lazy_topology() ? very_many_vmas() : 1000;
 	double few_seconds, seconds;
 	long visits;
 

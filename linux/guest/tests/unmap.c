@@ -397,32 +397,31 @@ static void r39_brk_against_migration(void)
 	syscall(SYS_brk, end);
 }
 
-#define MANY		20000ul
-
 /*
  * R43. 20,000 VMAs leave in one munmap while other pages of the process are migrated:
  * the walks find those pages, and step over the leaving VMAs in a handful of steps.
  */
 static void r43_many_vmas_unmapped_at_once(void)
 {
-	char *many = reserve(MANY), *few = map_anon_at(reserve(32), 32);
+	const size_t nr = very_many_vmas();
+	char *many = reserve(nr), *few = map_anon_at(reserve(32), 32);
 	struct pressure p = { .at = few, .pages = 32, .kinds = MIGRATE };
 	long visits = vmstat("anon_vma_visit"), made;
 	size_t i;
 
 	fill(few, 32, 0xa00000);
 	do {
-		map_anon_at(many, MANY);
-		fill(many, MANY, 0xb00000);
-		for (i = 0; i < MANY; i += 2)
+		map_anon_at(many, nr);
+		fill(many, nr, 0xb00000);
+		for (i = 0; i < nr; i += 2)
 			protect(many + i * PG, 1, PROT_READ);
-		must(nr_vmas(many, many + MANY * PG) == MANY, "%zu VMAs",
-		     nr_vmas(many, many + MANY * PG));
+		must(nr_vmas(many, many + nr * PG) == nr, "%zu VMAs",
+		     nr_vmas(many, many + nr * PG));
 		made = vmstat("anon_vma_visit");
 		p.migrated = 0;
 		pressure_start(&p);
 		nap(0.05);
-		unmap(many, MANY);
+		unmap(many, nr);
 		pressure_stop(&p);
 		made = vmstat("anon_vma_visit") - made;
 		/* A migration is two walks; reclaim and compaction elsewhere make some too. */

@@ -100,6 +100,11 @@ bool lazy_topology(void)
 	       !strstr(text, "anon_vma=regular");
 }
 
+size_t very_many_vmas(void)
+{
+	return access("/sys/kernel/debug/failslab", F_OK) ? 20000 : 2000;
+}
+
 bool have_swap(void)
 {
 	char text[4096], *second;

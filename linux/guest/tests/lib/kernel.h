@@ -24,6 +24,11 @@ long slab_active(const char *cache);
 
 /* Does this kernel have the lazy topology, and was it chosen at boot? */
 bool lazy_topology(void);
+/*
+ * How many VMAs "very many" are: 20,000, or fewer in the debug flavour (told by its fault
+ * injection), which checks the whole VMA tree at each change of one.
+ */
+size_t very_many_vmas(void);
 
 /* -- What a test needs; each skips the test if it is not there -- */
 void need_swap(void);
