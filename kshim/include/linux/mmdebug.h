@@ -22,7 +22,8 @@ do {										\
 #define VM_BUG_ON_VMA(cond, vma)		__VM_BUG_ON_OBJ(cond, "vma", vma)
 #define VM_BUG_ON_MM(cond, mm)			__VM_BUG_ON_OBJ(cond, "mm", mm)
 #define VM_WARN_ON(cond)			((void)WARN_ON(cond))
-#define VM_WARN_ON_ONCE(cond)			((void)WARN_ON_ONCE(cond))
+/* As with panic_on_warn: a test does not go on. */
+#define VM_WARN_ON_ONCE(cond)			BUG_ON(cond)
 #define VM_WARN(cond, fmt, ...)			((void)WARN(cond, fmt, ##__VA_ARGS__))
 #define VM_WARN_ONCE(cond, fmt, ...)		((void)WARN_ONCE(cond, fmt, ##__VA_ARGS__))
 #define __VM_WARN_ONCE_OBJ(cond, kind, obj) \
@@ -30,7 +31,7 @@ do {										\
 #define VM_WARN_ON_FOLIO(cond, folio) \
 	((void)WARN(cond, "folio %p", (const void *)(folio)))
 #define VM_WARN_ON_ONCE_PAGE(cond, page)	__VM_WARN_ONCE_OBJ(cond, "page", page)
-#define VM_WARN_ON_ONCE_FOLIO(cond, folio)	__VM_WARN_ONCE_OBJ(cond, "folio", folio)
+#define VM_WARN_ON_ONCE_FOLIO(cond, folio)	__VM_BUG_ON_OBJ(cond, "folio", folio)
 #define VM_WARN_ON_ONCE_VMA(cond, vma)		__VM_WARN_ONCE_OBJ(cond, "vma", vma)
 #define VM_WARN_ON_ONCE_MM(cond, mm)		__VM_WARN_ONCE_OBJ(cond, "mm", mm)
 
