@@ -56,8 +56,9 @@
  *
  * Lifetime
  *
- * The reference count is held by mms, AVCs, children, walks, and callers of
- * folio_get_anon_vma(). Memory is type-stable: ->rwsem, ->adjust and ->topology
+ * The reference count is held by mms, AVCs, children, walks that wait for a lock, and
+ * callers of folio_get_anon_vma(). A walk that has the lock needs none: release unlinks
+ * and frees only what nobody holds. Memory is type-stable: ->rwsem, ->adjust and ->topology
  * stay meaningful for those who come late by a stale folio->mapping, look, find
  * that the folio has changed, and leave.
  */
@@ -335,8 +336,8 @@ static struct anon_vma *lazy_mm_anon_vma(struct mm_struct *mm)
  * Unlinks and frees it, and its ancestors as far as it was the last to hold
  * them; by a loop, as a chain may be as long as the tree is deep.
  *
- * Context: may sleep; takes the rwsem. A walk may hold the rwsem of a pinned
- * ancestor for read.
+ * Context: may sleep; takes the rwsem. The caller may hold the rwsem of an ancestor for
+ * read, if it has a reference on that.
  */
 void lazy_anon_vma_release(struct anon_vma *anon_vma)
 {
@@ -351,25 +352,30 @@ void lazy_anon_vma_release(struct anon_vma *anon_vma)
 		VM_WARN_ON_ONCE(!list_empty(&lazy->detached));
 		VM_WARN_ON_ONCE(!RB_EMPTY_ROOT(&lazy->anon_vma.rb_root.rb_root));
 
+		/*
+		 * Two kinds of reader may hold the rwsem without a reference:
+		 * folio_lock_anon_vma_read(), which got it by trylock while the folio
+		 * was still mapped, and walks on their way through the fork tree. Wait
+		 * for them, by taking the lock and not by a look at it: a trylock
+		 * that comes later acquires what we release here, and sees the folio
+		 * unmapped; to read the lock as free would order nothing for those who
+		 * take it.
+		 */
+		down_write_nested(&lazy->anon_vma.rwsem, SINGLE_DEPTH_NESTING);
 		if (parent) {
+			/*
+			 * Walks lock it under tree_lock, and go on from it by ->sibling
+			 * and ->parent. We have the lock: none is here, and none comes
+			 * once it is unlinked.
+			 */
 			spin_lock(&lazy->top->tree_lock);
 			list_del(&lazy->sibling);
 			spin_unlock(&lazy->top->tree_lock);
 		}
+		up_write(&lazy->anon_vma.rwsem);
 		/*
-		 * folio_lock_anon_vma_read() may have got the rwsem by trylock,
-		 * without a reference, while the folio was still mapped. Wait for
-		 * it. The full barrier of the atomic_dec_and_test() that brought us
-		 * here pairs with the acquire of its trylock: either we see the
-		 * rwsem taken, or it sees the folio unmapped.
-		 */
-		if (rwsem_is_locked(&lazy->anon_vma.rwsem)) {
-			down_write_nested(&lazy->anon_vma.rwsem, SINGLE_DEPTH_NESTING);
-			up_write(&lazy->anon_vma.rwsem);
-		}
-		/*
-		 * Only now may the parent go: walks that are in the tree by a pin on
-		 * an ancestor use its top's lock, and come by here no more.
+		 * Only now may the parent go: a walk that was here went by ->parent, and
+		 * used the top's lock; it comes by here no more.
 		 */
 		kmem_cache_free(lazy_anon_vma_cachep, lazy);
 		if (!parent || !atomic_dec_and_test(&parent->anon_vma.refcount))

@@ -115,25 +115,44 @@ static struct vm_area_struct *lazy_walk_chain(struct anon_vma_walk *walk)
 	return vma;
 }
 
-/* The next child of the same parent that is still alive, pinned. tree_lock held. */
-static struct lazy_anon_vma *lazy_pin_from(struct list_head *head, struct list_head *pos)
+/*
+ * The first of a list of siblings, from @pos on, whose lock is to be had. tree_lock
+ * held: none of them is unlinked meanwhile. One that was locked here stays linked until
+ * it is unlocked, whatever becomes of its count, as lazy_anon_vma_release() unlinks with
+ * the lock held for write; one that is locked by a writer is pinned instead, and *@wait
+ * set.
+ */
+static struct lazy_anon_vma *lazy_lock_from(struct anon_vma_walk *walk, struct list_head *head,
+					    struct list_head *pos, bool *wait)
 {
 	struct lazy_anon_vma *lazy;
 
 	for (; pos != head; pos = pos->next) {
 		lazy = list_entry(pos, struct lazy_anon_vma, sibling);
-		/* One with a zero count is about to unlink itself. */
-		if (atomic_inc_not_zero(&lazy->anon_vma.refcount))
+		/* With a count of zero it has nothing left, and is about to unlink itself. */
+		if (!atomic_read(&lazy->anon_vma.refcount))
+			continue;
+		if (anon_vma_trylock_read(&lazy->anon_vma))
 			return lazy;
+		if (walk->try_lock) {
+			walk->contended = true;
+			return NULL;
+		}
+		if (atomic_inc_not_zero(&lazy->anon_vma.refcount)) {
+			*wait = true;
+			return lazy;
+		}
 	}
 	return NULL;
 }
 
 /*
- * The successor of @lazy in the pre-order of @start's subtree, pinned. @lazy is
- * pinned too, and so linked; its ancestors live by their children's references.
+ * The successor of @lazy in the pre-order of @start's subtree, locked for read, or, with
+ * *@wait set, pinned. @lazy is locked or pinned too, and so linked; its ancestors live as
+ * long as it is.
  */
-static struct lazy_anon_vma *lazy_next(struct lazy_anon_vma *start, struct lazy_anon_vma *lazy)
+static struct lazy_anon_vma *lazy_next(struct anon_vma_walk *walk, struct lazy_anon_vma *start,
+				       struct lazy_anon_vma *lazy, bool *wait)
 {
 	struct lazy_anon_vma *next;
 
@@ -149,9 +168,9 @@ static struct lazy_anon_vma *lazy_next(struct lazy_anon_vma *start, struct lazy_
 		return NULL;
 
 	spin_lock(&start->top->tree_lock);
-	next = lazy_pin_from(&lazy->children, lazy->children.next);
-	while (!next && lazy != start) {
-		next = lazy_pin_from(&lazy->parent->children, lazy->sibling.next);
+	next = lazy_lock_from(walk, &lazy->children, lazy->children.next, wait);
+	while (!next && !walk->contended && lazy != start) {
+		next = lazy_lock_from(walk, &lazy->parent->children, lazy->sibling.next, wait);
 		lazy = lazy->parent;
 	}
 	spin_unlock(&start->top->tree_lock);
@@ -165,7 +184,6 @@ static void lazy_walk_enter(struct anon_vma_walk *walk, struct anon_vma *anon_vm
 	walk->at = anon_vma;
 	walk->mm = list_first_entry_or_null(&lazy->mms, struct mm_struct, anon_vma_node);
 	walk->avc = NULL;
-	walk->batch = NULL;
 	walk->next_address = 0;
 	walk->stage = walk->mm ? LAZY_WALK_TREE : LAZY_WALK_CHAIN;
 }
@@ -176,38 +194,47 @@ static void lazy_walk_leave(struct anon_vma_walk *walk)
 	if (walk->at == walk->owner)
 		return;
 	anon_vma_unlock_read(walk->at);
-	put_anon_vma(walk->at);
+	if (walk->pinned) {
+		walk->pinned = false;
+		put_anon_vma(walk->at);
+	}
 }
 
 static bool lazy_walk_step(struct anon_vma_walk *walk)
 {
-	struct lazy_anon_vma *next = lazy_next(to_lazy(walk->owner), to_lazy(walk->at));
+	struct lazy_anon_vma *next;
+	bool wait = false;
 
+	next = lazy_next(walk, to_lazy(walk->owner), to_lazy(walk->at), &wait);
+	if (wait && !walk->owner_pinned) {
+		/*
+		 * The pin on the descendant may turn out to be the last one, and to drop
+		 * it may then free all up to the owner; but that waits for readers of the
+		 * owner's lock, of which we are one. The descendant holds the owner: the
+		 * count is not zero.
+		 */
+		get_anon_vma(walk->owner);
+		walk->owner_pinned = true;
+	}
 	lazy_walk_leave(walk);
 	walk->at = walk->owner;
 	if (!next)
 		return false;
-	if (walk->try_lock) {
-		if (!anon_vma_trylock_read(&next->anon_vma)) {
-			put_anon_vma(&next->anon_vma);
-			walk->contended = true;
-			return false;
-		}
-	} else {
+	if (wait) {
 		/* The owner is held: ancestor before descendant. */
 		down_read_nested(&next->anon_vma.rwsem, SINGLE_DEPTH_NESTING);
+		walk->pinned = true;
 	}
 	lazy_walk_enter(walk, &next->anon_vma);
 	return true;
 }
 
-static struct anon_vma_detached *lazy_next_batch(struct anon_vma_walk *walk)
+/* The batch at @pos of walk->at's list, or NULL at its end. */
+static struct anon_vma_detached *lazy_walk_batch(struct anon_vma_walk *walk, struct list_head *pos)
 {
-	struct lazy_anon_vma *lazy = to_lazy(walk->at);
-	struct list_head *pos = walk->batch ? walk->batch->node.next : lazy->detached.next;
-
 	walk->next_address = 0;
-	return pos == &lazy->detached ? NULL : list_entry(pos, struct anon_vma_detached, node);
+	return pos == &to_lazy(walk->at)->detached ? NULL :
+		list_entry(pos, struct anon_vma_detached, node);
 }
 
 /**
@@ -217,7 +244,7 @@ static struct anon_vma_detached *lazy_next_batch(struct anon_vma_walk *walk)
  * The owner's own mms come first, as most pages are mapped there and nowhere
  * else, and a walk that knows the number of mappings ends there.
  *
- * Context: may sleep; the owner is locked.
+ * Context: may sleep; the owner is locked, and so lives, or waits with its end for us.
  */
 struct vm_area_struct *lazy_anon_vma_walk_next(struct anon_vma_walk *walk)
 {
@@ -226,14 +253,6 @@ struct vm_area_struct *lazy_anon_vma_walk_next(struct anon_vma_walk *walk)
 	for (;;) {
 		switch ((enum lazy_walk_stage)walk->stage) {
 		case LAZY_WALK_START:
-			/*
-			 * The pin keeps the owner while descendants are dropped.
-			 * A count of zero: no mm left below, just this lock.
-			 */
-			if (!atomic_inc_not_zero(&walk->owner->refcount)) {
-				walk->stage = LAZY_WALK_DONE;
-				break;
-			}
 			lazy_walk_enter(walk, walk->owner);
 			break;
 		case LAZY_WALK_TREE:
@@ -242,30 +261,33 @@ struct vm_area_struct *lazy_anon_vma_walk_next(struct anon_vma_walk *walk)
 			if (vma)
 				return vma;
 			walk->next_address = 0;
-			if (list_is_last(&walk->mm->anon_vma_node, &to_lazy(walk->at)->mms))
-				walk->stage = LAZY_WALK_CHAIN;
-			else
+			if (!list_is_last(&walk->mm->anon_vma_node, &to_lazy(walk->at)->mms)) {
 				walk->mm = list_next_entry(walk->mm, anon_vma_node);
-			break;
-		case LAZY_WALK_CHAIN:
-			/* An address is found in the trees, displaced or not. */
-			vma = walk->by_address ? NULL : lazy_walk_chain(walk);
-			if (vma)
-				return vma;
-			walk->stage = LAZY_WALK_DETACHED;
-			walk->batch = lazy_next_batch(walk);
-			break;
-		case LAZY_WALK_DETACHED:
-			if (!walk->batch) {
-				walk->stage = LAZY_WALK_STEP;
 				break;
 			}
-			walk->next_address = max(walk->next_address, walk->batch->start);
-			vma = lazy_walk_lookup(walk, walk->batch->vmas, NULL, walk->batch->end);
-			if (vma)
-				return vma;
-			walk->batch = lazy_next_batch(walk);
-			break;
+			walk->stage = LAZY_WALK_CHAIN;
+			fallthrough;
+		case LAZY_WALK_CHAIN:
+			/* An address is found in the trees, displaced or not. */
+			if (!walk->by_address && !RB_EMPTY_ROOT(&walk->at->rb_root.rb_root)) {
+				vma = lazy_walk_chain(walk);
+				if (vma)
+					return vma;
+			}
+			walk->batch = lazy_walk_batch(walk, to_lazy(walk->at)->detached.next);
+			walk->stage = LAZY_WALK_DETACHED;
+			fallthrough;
+		case LAZY_WALK_DETACHED:
+			while (walk->batch) {
+				walk->next_address = max(walk->next_address, walk->batch->start);
+				vma = lazy_walk_lookup(walk, walk->batch->vmas, NULL,
+						       walk->batch->end);
+				if (vma)
+					return vma;
+				walk->batch = lazy_walk_batch(walk, walk->batch->node.next);
+			}
+			walk->stage = LAZY_WALK_STEP;
+			fallthrough;
 		case LAZY_WALK_STEP:
 			if (!lazy_walk_step(walk))
 				walk->stage = LAZY_WALK_DONE;

@@ -26,11 +26,21 @@ atomic64_t anon_vma_copy_clock = ATOMIC64_INIT(0);
 void anon_vma_walk_begin(struct anon_vma_walk *walk, struct anon_vma *owner,
 			 pgoff_t first, pgoff_t last)
 {
-	*walk = (struct anon_vma_walk) {
-		.owner = owner,
-		.first = first,
-		.last = last,
-	};
+	/* One by one: to clear all of it takes longer than the rest of a short walk. */
+	walk->owner = owner;
+	walk->first = first;
+	walk->last = last;
+	walk->by_address = false;
+	walk->try_lock = false;
+	walk->contended = false;
+	walk->pinned = false;
+	walk->owner_pinned = false;
+	walk->stage = 0;
+	walk->at = NULL;
+	walk->mm = NULL;
+	walk->avc = NULL;
+	walk->batch = NULL;
+	walk->next_address = 0;
 }
 
 /**
@@ -44,13 +54,9 @@ void anon_vma_walk_begin(struct anon_vma_walk *walk, struct anon_vma *owner,
 void anon_vma_walk_begin_address(struct anon_vma_walk *walk, struct anon_vma *owner,
 				 unsigned long address)
 {
-	*walk = (struct anon_vma_walk) {
-		.owner = owner,
-		.first = 0,
-		.last = ULONG_MAX,
-		.by_address = true,
-		.wanted = address,
-	};
+	anon_vma_walk_begin(walk, owner, 0, ULONG_MAX);
+	walk->by_address = true;
+	walk->wanted = address;
 }
 
 /**
@@ -85,8 +91,8 @@ void anon_vma_walk_end(struct anon_vma_walk *walk, bool unlock)
 	 * Only now: if all descendants went away under this walk, this may free
 	 * the owner, which waits for readers of its lock.
 	 */
-	if (walk->at) {
-		walk->at = NULL;
+	if (walk->owner_pinned) {
+		walk->owner_pinned = false;
 		put_anon_vma(owner);
 	}
 }

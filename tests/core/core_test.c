@@ -764,6 +764,8 @@ static void parents_vma_in_the_childs_tree(void **state)
 
 /* -- Lives ----------------------------------------------------------------------------- */
 
+static bool way_is_blocked;
+
 static void *exit_mm(void *mm)
 {
 	um_thread_register();
@@ -772,41 +774,100 @@ static void *exit_mm(void *mm)
 	return NULL;
 }
 
+/* A parent that has exited, its child, and the child's page that the parent owns. */
+struct survivor {
+	struct mm_struct *child;
+	struct anon_vma *owner;		/* locked for read */
+	struct vm_area_struct *vma;	/* the child's */
+};
+
+static void survivor_create(struct t *t, struct survivor *s)
+{
+	struct mm_struct *mm = t_mm(t);
+
+	t_map(mm, BASE, 1);
+	t_write(mm, BASE, 1, 100);
+	s->child = t_fork(mm);
+	um_exit(mm);
+	assert_int_equal(live(t, UM_OBJ_ANON_VMA), 2);
+	s->vma = vma_at(s->child, BASE);
+	s->owner = folio_lock_anon_vma_read(folio_at(s->child, BASE), NULL);
+	assert_non_null(s->owner);
+	assert_ptr_equal(s->owner, lazy_anon_vma_parent(s->child->anon_vma));
+}
+
 /*
  * An owner without mm is kept by a child. A walk is at that child, which then exits: the
- * exit waits for the walk to leave, takes the child's anon_vma along, and the owner goes
- * when the walk ends.
+ * exit waits for the walk to leave, takes the child's anon_vma along, then the last
+ * reference on the owner, and waits for the walk to end before that goes too.
  */
 static void last_descendant_goes_under_a_walk(void **state)
 {
 	struct t *t = *state;
-	struct mm_struct *mm = t_mm(t), *child;
-	struct vm_area_struct *vma;
-	struct anon_vma *owner;
 	struct anon_vma_walk w;
-	struct folio *folio;
+	struct survivor s;
 	pthread_t thread;
 
-	t_map(mm, BASE, 1);
-	t_write(mm, BASE, 1, 100);
-	child = t_fork(mm);
-	um_exit(mm);
-	assert_int_equal(live(t, UM_OBJ_ANON_VMA), 2);
-	folio = folio_at(child, BASE);
-	vma = vma_at(child, BASE);
-
-	owner = folio_lock_anon_vma_read(folio, NULL);
-	assert_non_null(owner);
-	assert_ptr_equal(owner, lazy_anon_vma_parent(child->anon_vma));
-	anon_vma_walk_begin(&w, owner, BASE / PG, BASE / PG);
-	assert_ptr_equal(anon_vma_walk_next(&w), vma);
+	survivor_create(t, &s);
+	anon_vma_walk_begin(&w, s.owner, BASE / PG, BASE / PG);
+	assert_ptr_equal(anon_vma_walk_next(&w), s.vma);
 	assert_int_equal(w.address, BASE);
-	assert_int_equal(pthread_create(&thread, NULL, exit_mm, child), 0);
+	assert_int_equal(pthread_create(&thread, NULL, exit_mm, s.child), 0);
 	assert_null(anon_vma_walk_next(&w));
-	pthread_join(thread, NULL);
-	/* The child's has gone; the owner is kept by the walk alone. */
+	while (live(t, UM_OBJ_ANON_VMA) > 1)
+		sched_yield();
+	/* The child's has gone; nobody has a reference on the owner, and yet it stays. */
+	while (atomic_read(&s.owner->refcount))
+		sched_yield();
 	assert_int_equal(live(t, UM_OBJ_ANON_VMA), 1);
-	assert_int_equal(atomic_read(&owner->refcount), 1);
+	anon_vma_walk_end(&w, true);
+	pthread_join(thread, NULL);
+	assert_int_equal(live(t, UM_OBJ_ANON_VMA), 0);
+}
+
+/* Keeps a walk waiting for the child's lock, until the walk has pinned it; then exits. */
+static void *exit_in_a_walks_way(void *arg)
+{
+	struct mm_struct *mm = arg;
+	struct anon_vma *anon_vma = mm->anon_vma;
+	anon_vma_tree_t tree = make_anon_vma_tree(anon_vma, ANON_VMA_TREE_LAZY);
+	int count = atomic_read(&anon_vma->refcount);
+
+	um_thread_register();
+	anon_vma_tree_lock_write(tree);
+	WRITE_ONCE(way_is_blocked, true);
+	while (atomic_read(&anon_vma->refcount) == count)
+		sched_yield();
+	anon_vma_tree_unlock_write(tree);
+	um_exit(mm);
+	um_thread_unregister();
+	return NULL;
+}
+
+/*
+ * The same with a walk that had to wait for the child's lock: it has pinned the child, and
+ * may be the one that frees it. The owner, whose lock it holds, is pinned too, and goes
+ * with the walk's end.
+ */
+static void last_descendant_goes_with_a_walks_pin(void **state)
+{
+	struct t *t = *state;
+	struct anon_vma_walk w;
+	struct survivor s;
+	pthread_t thread;
+
+	survivor_create(t, &s);
+	anon_vma_walk_begin(&w, s.owner, BASE / PG, BASE / PG);
+	WRITE_ONCE(way_is_blocked, false);
+	assert_int_equal(pthread_create(&thread, NULL, exit_in_a_walks_way, s.child), 0);
+	while (!READ_ONCE(way_is_blocked))
+		sched_yield();
+	/* The child's last page may go before the walk gets there, its VMA not before it left. */
+	while (anon_vma_walk_next(&w))
+		assert_int_equal(w.address, BASE);
+	pthread_join(thread, NULL);
+	assert_int_equal(live(t, UM_OBJ_ANON_VMA), 1);
+	assert_int_equal(atomic_read(&s.owner->refcount), 1);
 	anon_vma_walk_end(&w, true);
 	assert_int_equal(live(t, UM_OBJ_ANON_VMA), 0);
 }
@@ -1086,6 +1147,7 @@ int main(void)
 		UM_TEST_LAZY(fork_failed_limits_walks),
 		UM_TEST_LAZY(parents_vma_in_the_childs_tree),
 		UM_TEST_QUIET_ON(last_descendant_goes_under_a_walk, "lazy"),
+		UM_TEST_QUIET_ON(last_descendant_goes_with_a_walks_pin, "lazy"),
 		UM_TEST_LAZY(line_of_dead_goes_at_once),
 		UM_TEST_QUIET_ON(owner_of_unmapped_folio, "lazy"),
 		UM_TEST_QUIET_ON(owner_of_unmapped_folio, "regular"),
