@@ -16,22 +16,21 @@ enum lazy_walk_stage {
 	LAZY_WALK_DONE,
 };
 
-/* The addresses of the wanted range, if it were in place: *start .. *last. */
-static bool lazy_walk_range(const struct anon_vma_walk *walk, unsigned long *start,
-			    unsigned long *last)
+/* The addresses of the wanted range, if it were in place. */
+static void lazy_walk_start(struct anon_vma_walk *walk)
 {
 	const pgoff_t max = ULONG_MAX >> PAGE_SHIFT;
 
 	if (walk->by_address) {
-		*start = *last = walk->wanted;
-		return true;
+		walk->low = walk->high = walk->wanted;
+	} else if (walk->first > max) {
+		/* An offset that is no page number belongs to a displaced VMA. */
+		walk->low = 1;
+		walk->high = 0;
+	} else {
+		walk->low = walk->first << PAGE_SHIFT;
+		walk->high = (min(walk->last, max) << PAGE_SHIFT) | ~PAGE_MASK;
 	}
-	/* An offset that is no page number belongs to a displaced VMA. */
-	if (walk->first > max)
-		return false;
-	*start = walk->first << PAGE_SHIFT;
-	*last = (min(walk->last, max) << PAGE_SHIFT) | ~PAGE_MASK;
-	return true;
 }
 
 /*
@@ -54,49 +53,63 @@ static bool lazy_walk_accepts(const struct anon_vma_walk *walk, const struct mm_
 	return mm ? anon_vma_tree_in_place(word) : anon_vma_tree_detached_in_place(word);
 }
 
+/* One page, the usual case, has one VMA; this is the quicker way to it. */
+static struct vm_area_struct *lazy_walk_lookup_page(struct anon_vma_walk *walk,
+						    struct maple_tree *tree,
+						    const struct mm_struct *mm,
+						    unsigned long address)
+{
+	struct vm_area_struct *vma;
+
+	rcu_read_lock();
+	vma = mtree_load(tree, address);
+	if (vma && !lazy_walk_accepts(walk, mm, vma))
+		vma = NULL;
+	rcu_read_unlock();
+	walk->next_address = walk->high + 1;
+	walk->address = address;
+	return vma;
+}
+
+static struct vm_area_struct *lazy_walk_lookup_range(struct anon_vma_walk *walk,
+						     struct maple_tree *tree,
+						     const struct mm_struct *mm,
+						     unsigned long start, unsigned long last)
+{
+	MA_STATE(mas, tree, start, start);
+	struct vm_area_struct *vma, *found = NULL;
+
+	rcu_read_lock();
+	mas_for_each(&mas, vma, last) {
+		if (!lazy_walk_accepts(walk, mm, vma))
+			continue;
+		found = vma;
+		walk->next_address = mas.last + 1;
+		walk->address = max(start, READ_ONCE(vma->vm_start));
+		break;
+	}
+	rcu_read_unlock();
+	return found;
+}
+
 /*
  * The next VMA of @tree in the wanted range, from walk->next_address on and below
  * @limit, that belongs to this walk. Everything is checked before the RCU lock is
  * dropped. After that the rwsem keeps the VMA, as one with a word of this
  * anon_vma leaves the tree, and the detached list, under the write lock only.
  */
-static struct vm_area_struct *lazy_walk_lookup(struct anon_vma_walk *walk,
-					       struct maple_tree *tree,
-					       const struct mm_struct *mm,
-					       unsigned long limit)
+static inline struct vm_area_struct *lazy_walk_lookup(struct anon_vma_walk *walk,
+						      struct maple_tree *tree,
+						      const struct mm_struct *mm,
+						      unsigned long limit)
 {
-	struct vm_area_struct *vma, *found = NULL;
-	unsigned long start, last;
+	unsigned long start = max(walk->low, walk->next_address);
 
-	if (!lazy_walk_range(walk, &start, &last))
+	if (start > walk->high || start >= limit)
 		return NULL;
-	start = max(start, walk->next_address);
-	if (start > last || start >= limit)
-		return NULL;
-	last = min(last, limit - 1);
-
-	rcu_read_lock();
-	if (last - start < PAGE_SIZE) {
-		/* One page, the usual case, has one VMA; this is the quicker way to it. */
-		vma = mtree_load(tree, start);
-		walk->next_address = last + 1;
-		walk->address = start;
-		if (vma && lazy_walk_accepts(walk, mm, vma))
-			found = vma;
-	} else {
-		MA_STATE(mas, tree, start, start);
-
-		mas_for_each(&mas, vma, last) {
-			if (!lazy_walk_accepts(walk, mm, vma))
-				continue;
-			found = vma;
-			walk->next_address = mas.last + 1;
-			walk->address = max(start, READ_ONCE(vma->vm_start));
-			break;
-		}
-	}
-	rcu_read_unlock();
-	return found;
+	if (walk->high - start < PAGE_SIZE)
+		return lazy_walk_lookup_page(walk, tree, mm, start);
+	return lazy_walk_lookup_range(walk, tree, mm, start, min(walk->high, limit - 1));
 }
 
 static struct vm_area_struct *lazy_walk_chain(struct anon_vma_walk *walk)
@@ -119,11 +132,11 @@ static struct vm_area_struct *lazy_walk_chain(struct anon_vma_walk *walk)
  * The first of a list of siblings, from @pos on, whose lock is to be had. tree_lock
  * held: none of them is unlinked meanwhile. One that was locked here stays linked until
  * it is unlocked, whatever becomes of its count, as lazy_anon_vma_release() unlinks with
- * the lock held for write; one that is locked by a writer is pinned instead, and *@wait
- * set.
+ * the lock held for write; one that is locked by a writer is pinned instead, and
+ * walk->wait set.
  */
 static struct lazy_anon_vma *lazy_lock_from(struct anon_vma_walk *walk, struct list_head *head,
-					    struct list_head *pos, bool *wait)
+					    struct list_head *pos)
 {
 	struct lazy_anon_vma *lazy;
 
@@ -139,7 +152,7 @@ static struct lazy_anon_vma *lazy_lock_from(struct anon_vma_walk *walk, struct l
 			return NULL;
 		}
 		if (atomic_inc_not_zero(&lazy->anon_vma.refcount)) {
-			*wait = true;
+			walk->wait = true;
 			return lazy;
 		}
 	}
@@ -148,11 +161,11 @@ static struct lazy_anon_vma *lazy_lock_from(struct anon_vma_walk *walk, struct l
 
 /*
  * The successor of @lazy in the pre-order of @start's subtree, locked for read, or, with
- * *@wait set, pinned. @lazy is locked or pinned too, and so linked; its ancestors live as
+ * walk->wait set, pinned. @lazy is locked or pinned too, and so linked; its ancestors live as
  * long as it is.
  */
 static struct lazy_anon_vma *lazy_next(struct anon_vma_walk *walk, struct lazy_anon_vma *start,
-				       struct lazy_anon_vma *lazy, bool *wait)
+				       struct lazy_anon_vma *lazy)
 {
 	struct lazy_anon_vma *next;
 
@@ -168,9 +181,9 @@ static struct lazy_anon_vma *lazy_next(struct anon_vma_walk *walk, struct lazy_a
 		return NULL;
 
 	spin_lock(&start->top->tree_lock);
-	next = lazy_lock_from(walk, &lazy->children, lazy->children.next, wait);
+	next = lazy_lock_from(walk, &lazy->children, lazy->children.next);
 	while (!next && !walk->contended && lazy != start) {
-		next = lazy_lock_from(walk, &lazy->parent->children, lazy->sibling.next, wait);
+		next = lazy_lock_from(walk, &lazy->parent->children, lazy->sibling.next);
 		lazy = lazy->parent;
 	}
 	spin_unlock(&start->top->tree_lock);
@@ -202,11 +215,9 @@ static void lazy_walk_leave(struct anon_vma_walk *walk)
 
 static bool lazy_walk_step(struct anon_vma_walk *walk)
 {
-	struct lazy_anon_vma *next;
-	bool wait = false;
+	struct lazy_anon_vma *next = lazy_next(walk, to_lazy(walk->owner), to_lazy(walk->at));
 
-	next = lazy_next(walk, to_lazy(walk->owner), to_lazy(walk->at), &wait);
-	if (wait && !walk->owner_pinned) {
+	if (unlikely(walk->wait) && !walk->owner_pinned) {
 		/*
 		 * The pin on the descendant may turn out to be the last one, and to drop
 		 * it may then free all up to the owner; but that waits for readers of the
@@ -220,9 +231,10 @@ static bool lazy_walk_step(struct anon_vma_walk *walk)
 	walk->at = walk->owner;
 	if (!next)
 		return false;
-	if (wait) {
+	if (unlikely(walk->wait)) {
 		/* The owner is held: ancestor before descendant. */
 		down_read_nested(&next->anon_vma.rwsem, SINGLE_DEPTH_NESTING);
+		walk->wait = false;
 		walk->pinned = true;
 	}
 	lazy_walk_enter(walk, &next->anon_vma);
@@ -253,6 +265,7 @@ struct vm_area_struct *lazy_anon_vma_walk_next(struct anon_vma_walk *walk)
 	for (;;) {
 		switch ((enum lazy_walk_stage)walk->stage) {
 		case LAZY_WALK_START:
+			lazy_walk_start(walk);
 			lazy_walk_enter(walk, walk->owner);
 			break;
 		case LAZY_WALK_TREE:
@@ -322,8 +335,8 @@ static bool lazy_walk_lockless_once(struct folio *folio, struct lazy_anon_vma *o
 	struct vm_area_struct *vma;
 
 	anon_vma_walk_begin(&walk, &owner->anon_vma, first, first + folio_nr_pages(folio) - 1);
-	walk.stage = LAZY_WALK_TREE;
 	walk.at = &owner->anon_vma;
+	lazy_walk_start(&walk);
 	while ((vma = lazy_walk_lookup(&walk, &mm->mm_mt, mm, ULONG_MAX)))
 		if (!rmap_walk_visit(folio, rwc, vma, walk.address))
 			break;
@@ -352,8 +365,8 @@ static bool lazy_walk_lockless_once(struct folio *folio, struct lazy_anon_vma *o
  * is freed after a grace period: mm structs, VMAs, the nodes of VMA trees (which
  * stay in RCU mode to the end, fork's copies included), page tables on every path
  * that frees one, and the locks of page tables where those are allocated. A stale
- * owner is type-stable memory whose ->adjust has moved, or which the folio does not
- * name any more.
+ * owner is type-stable memory that the folio does not name any more, or whose ->adjust
+ * has moved since the folio was seen mapped.
  *
  * Context: process context; does not sleep. Returns true when the walk is complete;
  * false when the caller must walk with locks, after @rwc->restart has been called.
@@ -374,12 +387,20 @@ bool lazy_rmap_walk_lockless(struct folio *folio, struct rmap_walk_control *rwc)
 		if (((unsigned long)mapping & PAGE_MAPPING_FLAGS) != PAGE_MAPPING_ANON)
 			break;
 		anon_vma = mapping - PAGE_MAPPING_ANON;
-		if (!folio_mapped(folio) || !anon_vma_is_lazy(anon_vma))
+		if (!anon_vma_is_lazy(anon_vma))
 			break;
 		owner = to_lazy(anon_vma);
 		/* Odd: a mutator is at work, and may be for a while. */
 		seq = raw_read_seqcount(&owner->adjust);
 		if (seq & 1)
+			break;
+		/*
+		 * Mapped after the count was read (raw_read_seqcount() is an acquire), so
+		 * this is the life of the owner that has the folio, and its end will move
+		 * the count. Asked before, the count could be that of another life, which
+		 * stands still while we look at a stranger's VMAs.
+		 */
+		if (!folio_mapped(folio))
 			break;
 		/* What it points to lives for this RCU section; if stale, ->adjust tells. */
 		mm = READ_ONCE(owner->sole_mm);

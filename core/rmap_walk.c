@@ -33,6 +33,7 @@ void anon_vma_walk_begin(struct anon_vma_walk *walk, struct anon_vma *owner,
 	walk->by_address = false;
 	walk->try_lock = false;
 	walk->contended = false;
+	walk->wait = false;
 	walk->pinned = false;
 	walk->owner_pinned = false;
 	walk->stage = 0;

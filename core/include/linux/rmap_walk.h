@@ -26,16 +26,18 @@ struct anon_vma_walk {
 	unsigned long wanted;
 	bool try_lock;		/* in: never wait for a lock of a descendant */
 	bool contended;		/* out: stopped early, a lock was not to be had */
-	bool pinned;		/* ->at is pinned, not only locked */
-	bool owner_pinned;
 	unsigned long address;	/* out: first page of the range in the VMA returned */
 
 	/* The topology's cursor. */
 	int stage;
+	bool wait;				/* the next one's lock was not free */
+	bool pinned;				/* ->at is pinned, not only locked */
+	bool owner_pinned;
 	struct anon_vma *at;			/* read-locked */
 	struct mm_struct *mm;
 	struct anon_vma_chain *avc;
 	struct anon_vma_detached *batch;
+	unsigned long low, high;		/* addresses wanted of VMAs in place */
 	unsigned long next_address;
 };
 
