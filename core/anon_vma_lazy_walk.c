@@ -384,7 +384,12 @@ bool lazy_rmap_walk_lockless(struct folio *folio, struct rmap_walk_control *rwc)
 		struct lazy_anon_vma *owner;
 		unsigned int seq;
 
-		if (((unsigned long)mapping & PAGE_MAPPING_FLAGS) != PAGE_MAPPING_ANON)
+		/*
+		 * Mapped now: the owner lived within this RCU section, so its memory is
+		 * that of an anon_vma to the end of it, if maybe of another one.
+		 */
+		if (((unsigned long)mapping & PAGE_MAPPING_FLAGS) != PAGE_MAPPING_ANON ||
+		    !folio_mapped(folio))
 			break;
 		anon_vma = mapping - PAGE_MAPPING_ANON;
 		if (!anon_vma_is_lazy(anon_vma))
@@ -395,10 +400,10 @@ bool lazy_rmap_walk_lockless(struct folio *folio, struct rmap_walk_control *rwc)
 		if (seq & 1)
 			break;
 		/*
-		 * Mapped after the count was read (raw_read_seqcount() is an acquire), so
-		 * this is the life of the owner that has the folio, and its end will move
-		 * the count. Asked before, the count could be that of another life, which
-		 * stands still while we look at a stranger's VMAs.
+		 * Mapped after the count was read (raw_read_seqcount() is an acquire): so
+		 * the count is that of the life that has the folio, and the end of that
+		 * will move it. Else it could be that of the next life, which stands still
+		 * while we look at a stranger's VMAs.
 		 */
 		if (!folio_mapped(folio))
 			break;
