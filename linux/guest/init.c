@@ -420,6 +420,7 @@ int main(void)
 		zram_swap(job.zram);
 	raise_limits();
 
+	say("start\n");
 	status = run(&job);
 	sync();
 	say("exit %d\n", WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));

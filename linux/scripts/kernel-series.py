@@ -9,13 +9,15 @@ new files that it brings. Checked always: that `git am` takes them on an unchang
 the outcome is, byte for byte, the tree that `make kernel` builds; that checkpatch.pl --strict
 of that tree has nothing to say.
 
---check-builds takes hours. After each patch: the default kernel with the option on and off is
-built without a warning and boots, and tools/testing/vma builds and passes. After the last: mm/,
-kernel/ and fs/ compile for arm64, i386 and riscv without an MMU, with the option on and off.
+--check-builds takes hours, and passes over what has passed in an earlier run. With all patches:
+mm/, kernel/ and fs/ compile for arm64, i386 and riscv without an MMU, with the option on and off.
+After each patch: the default kernel, with the option on and off, is built without a warning and
+boots, and tools/testing/vma builds and passes.
 """
 
 import argparse
 import email.utils
+import hashlib
 import os
 import re
 import shutil
@@ -204,21 +206,50 @@ def vma_tests(tree):
     print("    " + run(["./vma"], "tools/testing/vma", cwd=where).splitlines()[-1])
 
 
-def check_each(repo, touched, work):
+def passed_before(work, *what):
+    """Has exactly this passed before? Returns (bool, the file to make when it has)."""
+    key = hashlib.sha256("\n".join(what).encode()).hexdigest()
+    path = os.path.join(work, "passed", key)
+    return os.path.exists(path), path
+
+
+def note_passed(path):
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8"):
+        pass
+
+
+def configurations():
+    """What a build depends on besides the tree."""
+    where = os.path.join(TOP, "linux", "config")
+    parts = []
+    for name in sorted(os.listdir(where)):
+        with open(os.path.join(where, name), encoding="utf-8") as f:
+            parts.append(name + "\n" + f.read())
+    return "\n".join(parts)
+
+
+def check_each(repo, touched, tree, work):
     """Every patch builds, boots, and passes the tests of the tree."""
-    tree = os.path.join(work, "tree")
-    if not os.path.isdir(tree):
-        subprocess.run(["cp", "-a", STOCK, tree], check=True)
     revisions = repo.git("rev-list", "--reverse", "stock..series").split()
     for n, revision in enumerate(revisions, 1):
-        follow(repo, revision, tree, touched)
-        for flavour in ("default", "off"):
-            out = os.path.join(work, "out-" + flavour)
-            build(tree, out, flavour)
-            boot(os.path.join(out, "vmlinux"))
-        vma_tests(tree)
         subject = repo.git("log", "-1", "--format=%s", revision).strip()
-        print(f"ok - patch {n} of {len(revisions)} builds, boots, passes: {subject}", flush=True)
+        content = repo.git("rev-parse", revision + "^{tree}").strip()
+        done, stamp = passed_before(work, content, configurations())
+        if not done:
+            follow(repo, revision, tree, touched)
+            with open(os.path.join(tree, "mm", "Kconfig"), encoding="utf-8") as f:
+                # Before there is an option, it can not be off.
+                flavours = ("default", "off") if "config ANON_VMA_LAZY" in f.read() else \
+                    ("default",)
+            for flavour in flavours:
+                out = os.path.join(work, "out-" + flavour)
+                build(tree, out, flavour)
+                boot(os.path.join(out, "vmlinux"))
+            vma_tests(tree)
+            note_passed(stamp)
+        print(f"ok - patch {n} of {len(revisions)} builds, boots, passes"
+              f"{' (in an earlier run)' if done else ''}: {subject}", flush=True)
 
 
 ARCHITECTURES = {
@@ -228,10 +259,16 @@ ARCHITECTURES = {
 }
 
 
-def check_architectures(tree, work):
+def check_architectures(repo, touched, tree, work):
     """The whole series, compiled for other machines."""
+    content = repo.git("rev-parse", "series^{tree}").strip()
     for name, (arch, config) in ARCHITECTURES.items():
         for option in ("y", "n"):
+            done, stamp = passed_before(work, content, configurations(), name, option)
+            if done:
+                print(f"ok - {name}, ANON_VMA_LAZY asked {option} (in an earlier run)")
+                continue
+            follow(repo, "series", tree, touched)
             out = os.path.join(work, f"out-{name}-{option}")
             os.makedirs(out, exist_ok=True)
             fragment = os.path.join(out, "fragment")
@@ -251,6 +288,7 @@ def check_architectures(tree, work):
             text = run([*make, f"-j{os.cpu_count()}", *PARTS], f"{name}: build")
             if "warning:" in text:
                 raise CheckError(f"{name}:\n{text}")
+            note_passed(stamp)
             print(f"ok - {name}: {' '.join(PARTS)} compile, ANON_VMA_LAZY asked "
                   f"{option}, is {'y' if on else 'n'}", flush=True)
 
@@ -274,8 +312,11 @@ def make_series(opts, work):
         # Its builds are kept: the next run of this check starts from them.
         keep = os.path.join(KERNEL, "series-check")
         os.makedirs(keep, exist_ok=True)
-        check_each(repo, touched, keep)
-        check_architectures(os.path.join(keep, "tree"), keep)
+        tree = os.path.join(keep, "tree")
+        if not os.path.isdir(tree):
+            subprocess.run(["cp", "-a", STOCK, tree], check=True)
+        check_architectures(repo, touched, tree, keep)
+        check_each(repo, touched, tree, keep)
     print(f"{len(mails) - 1} patches and a cover letter in {opts.outdir}")
     return 1 if bad else 0
 
