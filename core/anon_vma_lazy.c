@@ -166,6 +166,7 @@ static void lazy_anon_vma_ctor(void *data)
 	lazy->anon_vma.root = &lazy->anon_vma;
 	atomic_set(&lazy->anon_vma.refcount, 0);
 	lazy->anon_vma.rb_root = RB_ROOT_CACHED;
+	lazy->hint = NULL;
 	INIT_LIST_HEAD(&lazy->mms);
 	INIT_LIST_HEAD(&lazy->children);
 	INIT_LIST_HEAD(&lazy->detached);
@@ -262,13 +263,16 @@ static struct mm_struct *lazy_sole_mm(const struct lazy_anon_vma *lazy)
 }
 
 /**
- * lazy_anon_vma_adjust_end - the change is complete
+ * lazy_anon_vma_changed - the change is complete
  * @anon_vma: its rwsem is still held for write
  */
-void lazy_anon_vma_adjust_end(struct anon_vma *anon_vma)
+void lazy_anon_vma_changed(struct anon_vma *anon_vma)
 {
 	struct lazy_anon_vma *lazy = to_lazy(anon_vma);
 
+	WRITE_ONCE(lazy->hint, NULL);
+	if (!IS_ENABLED(CONFIG_ANON_VMA_LOCKLESS))
+		return;
 	/*
 	 * Release: pairs with the address dependency of a lockless walk, which
 	 * may have come by a stale pointer, before the fork that made this mm was
@@ -350,6 +354,7 @@ void lazy_anon_vma_release(struct anon_vma *anon_vma)
 		VM_WARN_ON_ONCE(!list_empty(&lazy->mms));
 		VM_WARN_ON_ONCE(!list_empty(&lazy->children));
 		VM_WARN_ON_ONCE(!list_empty(&lazy->detached));
+		VM_WARN_ON_ONCE(lazy->hint);
 		VM_WARN_ON_ONCE(!RB_EMPTY_ROOT(&lazy->anon_vma.rb_root.rb_root));
 
 		/*
@@ -665,7 +670,7 @@ int lazy_anon_vma_fork_mm(struct mm_struct *mm, struct mm_struct *oldmm)
 	child->top = parent->top;
 	child->depth = parent->depth + 1;
 	list_add_tail(&mm->anon_vma_node, &child->mms);
-	smp_store_release(&child->sole_mm, mm);	/* as in lazy_anon_vma_adjust_end() */
+	smp_store_release(&child->sole_mm, mm);	/* as in lazy_anon_vma_changed() */
 	mm->anon_vma = &child->anon_vma;
 	spin_lock(&parent->top->tree_lock);
 	list_add_tail(&child->sibling, &parent->children);
@@ -887,12 +892,21 @@ unsigned int lazy_anon_vma_depth(const struct anon_vma *anon_vma)
 	return to_lazy(anon_vma)->depth;
 }
 
+/* Would a walk of @anon_vma find @vma by each of its addresses? */
+static bool lazy_hint_is_valid(struct anon_vma *anon_vma, struct vm_area_struct *vma)
+{
+	return vma->vm_mm->anon_vma == anon_vma && anon_vma_tree_in_place(vma->anon_vma) &&
+		anon_vma_tree_anon_vma(vma->anon_vma) == anon_vma &&
+		mtree_load(&vma->vm_mm->mm_mt, vma->vm_start) == vma &&
+		mtree_load(&vma->vm_mm->mm_mt, vma->vm_end - 1) == vma;
+}
+
 /**
  * lazy_anon_vma_is_valid - check an anon_vma against itself
  * @anon_vma: the caller keeps the world still
  *
  * The reference count equals what holds one, links are mutual, batches are not
- * left behind. Walks and folio_get_anon_vma() callers must not be around.
+ * left behind, the hint is one that a lookup would give. Walks and folio_get_anon_vma() callers must not be around.
  */
 bool lazy_anon_vma_is_valid(struct anon_vma *anon_vma)
 {
@@ -902,6 +916,8 @@ bool lazy_anon_vma_is_valid(struct anon_vma *anon_vma)
 	struct rb_node *node;
 	int refs = 0;
 
+	if (lazy->hint && !lazy_hint_is_valid(anon_vma, lazy->hint))
+		return false;
 	if (anon_vma->root != anon_vma || lazy->depth >= LAZY_ANON_VMA_MAX_DEPTH)
 		return false;
 	if (!lazy->parent && (lazy->depth || lazy->top != lazy))

@@ -16,6 +16,8 @@
  *	is to look at (no AVC, no detached VMA), else NULL. Follows from the other
  *	fields whenever the rwsem is not held for write. The mm is freed after a
  *	grace period
+ * @hint: the VMA in place that a walk found last by address, or NULL. Set with the
+ *	rwsem held, as VMAs stand still then; cleared whenever it was held for write
  * @parent: whom the mm was forked from; holds a reference on it
  * @top: top of the fork tree, which lives as long as any descendant
  * @children: linked by @sibling, in order of fork; top's @tree_lock
@@ -29,6 +31,7 @@ struct lazy_anon_vma {
 	struct anon_vma anon_vma;
 	struct list_head mms;
 	struct mm_struct *sole_mm;
+	struct vm_area_struct *hint;
 	struct lazy_anon_vma *parent;
 	struct lazy_anon_vma *top;
 	struct list_head children;

@@ -12,7 +12,6 @@ enum lazy_walk_stage {
 	LAZY_WALK_TREE,		/* walk->mm's VMA tree, from walk->next_address */
 	LAZY_WALK_CHAIN,	/* displaced VMAs of walk->at */
 	LAZY_WALK_DETACHED,	/* walk->batch, from walk->next_address */
-	LAZY_WALK_STEP,		/* to the next anon_vma */
 	LAZY_WALK_DONE,
 };
 
@@ -112,6 +111,37 @@ static inline struct vm_area_struct *lazy_walk_lookup(struct anon_vma_walk *walk
 	return lazy_walk_lookup_range(walk, tree, mm, start, min(walk->high, limit - 1));
 }
 
+/*
+ * The next VMA of walk->mm. Pages that lie next to each other tend to be asked for one
+ * after the other, so the VMA found last is tried first: that saves most lookups. As it
+ * was accepted since the rwsem was last held for write, it still would be.
+ */
+static inline struct vm_area_struct *lazy_walk_mm(struct anon_vma_walk *walk)
+{
+	struct lazy_anon_vma *lazy = to_lazy(walk->at);
+	struct mm_struct *mm = walk->mm;
+	unsigned long start = max(walk->low, walk->next_address);
+	struct vm_area_struct *vma;
+
+	if (start > walk->high)
+		return NULL;
+	/*
+	 * Acquire: pairs with the release below. Who stored it had found it in the VMA
+	 * tree, and so saw its fields set.
+	 */
+	vma = smp_load_acquire(&lazy->hint);
+	if (vma && vma->vm_mm == mm && start >= vma->vm_start && start < vma->vm_end) {
+		walk->next_address = vma->vm_end;
+		walk->address = start;
+		return vma;
+	}
+	vma = lazy_walk_lookup(walk, &mm->mm_mt, mm, mm->anon_vma_limit);
+	/* One found for its address may be displaced, and is not for all walks. */
+	if (vma && !walk->by_address)
+		smp_store_release(&lazy->hint, vma);
+	return vma;
+}
+
 static struct vm_area_struct *lazy_walk_chain(struct anon_vma_walk *walk)
 {
 	struct vm_area_struct *vma;
@@ -135,8 +165,8 @@ static struct vm_area_struct *lazy_walk_chain(struct anon_vma_walk *walk)
  * the lock held for write; one that is locked by a writer is pinned instead, and
  * walk->wait set.
  */
-static struct lazy_anon_vma *lazy_lock_from(struct anon_vma_walk *walk, struct list_head *head,
-					    struct list_head *pos)
+static __always_inline struct lazy_anon_vma *
+lazy_lock_from(struct anon_vma_walk *walk, struct list_head *head, struct list_head *pos)
 {
 	struct lazy_anon_vma *lazy;
 
@@ -182,10 +212,8 @@ static struct lazy_anon_vma *lazy_next(struct anon_vma_walk *walk, struct lazy_a
 
 	spin_lock(&start->top->tree_lock);
 	next = lazy_lock_from(walk, &lazy->children, lazy->children.next);
-	while (!next && !walk->contended && lazy != start) {
+	for (; !next && !walk->contended && lazy != start; lazy = lazy->parent)
 		next = lazy_lock_from(walk, &lazy->parent->children, lazy->sibling.next);
-		lazy = lazy->parent;
-	}
 	spin_unlock(&start->top->tree_lock);
 	return next;
 }
@@ -196,13 +224,12 @@ static void lazy_walk_enter(struct anon_vma_walk *walk, struct anon_vma *anon_vm
 
 	walk->at = anon_vma;
 	walk->mm = list_first_entry_or_null(&lazy->mms, struct mm_struct, anon_vma_node);
-	walk->avc = NULL;
 	walk->next_address = 0;
-	walk->stage = walk->mm ? LAZY_WALK_TREE : LAZY_WALK_CHAIN;
+	walk->stage = LAZY_WALK_TREE;
 }
 
 /* Leave walk->at, if it is not the owner. */
-static void lazy_walk_leave(struct anon_vma_walk *walk)
+static __always_inline void lazy_walk_leave(struct anon_vma_walk *walk)
 {
 	if (walk->at == walk->owner)
 		return;
@@ -213,11 +240,10 @@ static void lazy_walk_leave(struct anon_vma_walk *walk)
 	}
 }
 
-static bool lazy_walk_step(struct anon_vma_walk *walk)
+/* @next is pinned: leave walk->at, and wait for the lock. */
+static noinline void lazy_walk_wait(struct anon_vma_walk *walk, struct lazy_anon_vma *next)
 {
-	struct lazy_anon_vma *next = lazy_next(walk, to_lazy(walk->owner), to_lazy(walk->at));
-
-	if (unlikely(walk->wait) && !walk->owner_pinned) {
+	if (!walk->owner_pinned) {
 		/*
 		 * The pin on the descendant may turn out to be the last one, and to drop
 		 * it may then free all up to the owner; but that waits for readers of the
@@ -228,14 +254,24 @@ static bool lazy_walk_step(struct anon_vma_walk *walk)
 		walk->owner_pinned = true;
 	}
 	lazy_walk_leave(walk);
-	walk->at = walk->owner;
-	if (!next)
+	/* The owner is held: ancestor before descendant. */
+	down_read_nested(&next->anon_vma.rwsem, SINGLE_DEPTH_NESTING);
+	walk->wait = false;
+	walk->pinned = true;
+}
+
+static inline bool lazy_walk_step(struct anon_vma_walk *walk)
+{
+	struct lazy_anon_vma *next = lazy_next(walk, to_lazy(walk->owner), to_lazy(walk->at));
+
+	if (unlikely(walk->wait))
+		lazy_walk_wait(walk, next);
+	else
+		lazy_walk_leave(walk);
+	if (!next) {
+		walk->at = walk->owner;
+		walk->stage = LAZY_WALK_DONE;
 		return false;
-	if (unlikely(walk->wait)) {
-		/* The owner is held: ancestor before descendant. */
-		down_read_nested(&next->anon_vma.rwsem, SINGLE_DEPTH_NESTING);
-		walk->wait = false;
-		walk->pinned = true;
 	}
 	lazy_walk_enter(walk, &next->anon_vma);
 	return true;
@@ -247,6 +283,39 @@ static struct anon_vma_detached *lazy_walk_batch(struct anon_vma_walk *walk, str
 	walk->next_address = 0;
 	return pos == &to_lazy(walk->at)->detached ? NULL :
 		list_entry(pos, struct anon_vma_detached, node);
+}
+
+/* Displaced VMAs of walk->at, and those on their way out: what most have none of. */
+static struct vm_area_struct *lazy_walk_others(struct anon_vma_walk *walk)
+{
+	struct vm_area_struct *vma;
+
+	if (walk->stage == LAZY_WALK_TREE) {
+		walk->stage = LAZY_WALK_CHAIN;
+		walk->avc = NULL;
+	}
+	if (walk->stage == LAZY_WALK_CHAIN) {
+		/* An address is found in the trees, displaced or not. */
+		vma = walk->by_address ? NULL : lazy_walk_chain(walk);
+		if (vma)
+			return vma;
+		walk->stage = LAZY_WALK_DETACHED;
+		walk->batch = lazy_walk_batch(walk, to_lazy(walk->at)->detached.next);
+	}
+	while (walk->batch) {
+		walk->next_address = max(walk->next_address, walk->batch->start);
+		vma = lazy_walk_lookup(walk, walk->batch->vmas, NULL, walk->batch->end);
+		if (vma)
+			return vma;
+		walk->batch = lazy_walk_batch(walk, walk->batch->node.next);
+	}
+	return NULL;
+}
+
+static inline bool lazy_has_others(struct anon_vma *anon_vma)
+{
+	return !RB_EMPTY_ROOT(&anon_vma->rb_root.rb_root) ||
+		!list_empty(&to_lazy(anon_vma)->detached);
 }
 
 /**
@@ -262,53 +331,29 @@ struct vm_area_struct *lazy_anon_vma_walk_next(struct anon_vma_walk *walk)
 {
 	struct vm_area_struct *vma;
 
-	for (;;) {
-		switch ((enum lazy_walk_stage)walk->stage) {
-		case LAZY_WALK_START:
-			lazy_walk_start(walk);
-			lazy_walk_enter(walk, walk->owner);
-			break;
-		case LAZY_WALK_TREE:
-			vma = lazy_walk_lookup(walk, &walk->mm->mm_mt, walk->mm,
-					       walk->mm->anon_vma_limit);
+	if (walk->stage == LAZY_WALK_START) {
+		lazy_walk_start(walk);
+		lazy_walk_enter(walk, walk->owner);
+	} else if (walk->stage == LAZY_WALK_DONE) {
+		return NULL;
+	}
+	do {
+		while (walk->mm) {
+			vma = lazy_walk_mm(walk);
 			if (vma)
 				return vma;
+			walk->mm = list_is_last(&walk->mm->anon_vma_node,
+						&to_lazy(walk->at)->mms) ? NULL :
+				   list_next_entry(walk->mm, anon_vma_node);
 			walk->next_address = 0;
-			if (!list_is_last(&walk->mm->anon_vma_node, &to_lazy(walk->at)->mms)) {
-				walk->mm = list_next_entry(walk->mm, anon_vma_node);
-				break;
-			}
-			walk->stage = LAZY_WALK_CHAIN;
-			fallthrough;
-		case LAZY_WALK_CHAIN:
-			/* An address is found in the trees, displaced or not. */
-			if (!walk->by_address && !RB_EMPTY_ROOT(&walk->at->rb_root.rb_root)) {
-				vma = lazy_walk_chain(walk);
-				if (vma)
-					return vma;
-			}
-			walk->batch = lazy_walk_batch(walk, to_lazy(walk->at)->detached.next);
-			walk->stage = LAZY_WALK_DETACHED;
-			fallthrough;
-		case LAZY_WALK_DETACHED:
-			while (walk->batch) {
-				walk->next_address = max(walk->next_address, walk->batch->start);
-				vma = lazy_walk_lookup(walk, walk->batch->vmas, NULL,
-						       walk->batch->end);
-				if (vma)
-					return vma;
-				walk->batch = lazy_walk_batch(walk, walk->batch->node.next);
-			}
-			walk->stage = LAZY_WALK_STEP;
-			fallthrough;
-		case LAZY_WALK_STEP:
-			if (!lazy_walk_step(walk))
-				walk->stage = LAZY_WALK_DONE;
-			break;
-		case LAZY_WALK_DONE:
-			return NULL;
 		}
-	}
+		if (unlikely(lazy_has_others(walk->at))) {
+			vma = lazy_walk_others(walk);
+			if (vma)
+				return vma;
+		}
+	} while (lazy_walk_step(walk));
+	return NULL;
 }
 
 /* Lets go of all but the pin on the owner, which anon_vma_walk_end() drops. */

@@ -313,7 +313,7 @@ static bool visit(struct folio *folio, struct vm_area_struct *vma, unsigned long
 		/* What a mutator does to those who do not hold the rwsem. */
 		visits->disturb--;
 		lazy_anon_vma_adjust_begin(anon_vma);
-		lazy_anon_vma_adjust_end(anon_vma);
+		lazy_anon_vma_changed(anon_vma);
 	}
 	return visits->nr != visits->stop_after;
 }
@@ -726,7 +726,10 @@ static struct visits walk_with_parents_vma(struct mm_struct *mm, struct mm_struc
 	struct visits visits;
 
 	mmap_write_lock(child);
+	/* The child's leaves the tree, as any VMA with a word does, under the write lock. */
+	anon_vma_tree_lock_write(own->anon_vma);
 	store_vma(own, parents);
+	anon_vma_tree_unlock_write(own->anon_vma);
 	visits = walk(folio_at(mm, BASE));
 	store_vma(own, own);
 	mmap_write_unlock(child);
@@ -760,6 +763,45 @@ static void parents_vma_in_the_childs_tree(void **state)
 	visits = walk_with_parents_vma(mm, child);
 	assert_int_equal(visits.nr, 1);
 	assert_ptr_equal(visits.vma[0], vma_at(mm, BASE));
+}
+
+/*
+ * The VMA that a walk found last answers the next walk, for any page of it, until
+ * something changes:
+ *
+ *	[ 0  1  2  3  4  5  6  7 ]	found by page 0, then by 7
+ *	[ 0  1 ][ 2  3 ]    [6  7]	split, and unmapped in the middle
+ */
+static void hint_is_not_kept_over_changes(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t), *child;
+	int page;
+
+	t_map(mm, BASE, 8);
+	t_write(mm, BASE, 8, 100);
+	child = t_fork(mm);
+	for (page = 0; page < 8; page += 7) {
+		struct visits visits = walk(folio_at(mm, BASE + page * PG));
+
+		assert_int_equal(visits.nr, 2);
+		assert_ptr_equal(visits.vma[0], vma_at(mm, BASE));
+		assert_ptr_equal(visits.vma[1], vma_at(child, BASE));
+		assert_int_equal(visits.address[1], BASE + page * PG);
+		assert_true(lazy_anon_vma_is_valid(mm->anon_vma));
+	}
+	t_protect(child, BASE + 2 * PG, 2, PROT_READ);
+	t_unmap(child, BASE + 4 * PG, 2);
+	for (page = 0; page < 8; page++) {
+		struct visits visits = walk(folio_at(mm, BASE + page * PG));
+		bool unmapped = page == 4 || page == 5;
+
+		assert_int_equal(visits.nr, unmapped ? 1 : 2);
+		assert_ptr_equal(visits.vma[0], vma_at(mm, BASE));
+		if (!unmapped)
+			assert_ptr_equal(visits.vma[1], vma_at(child, BASE + page * PG));
+		assert_true(lazy_anon_vma_is_valid(child->anon_vma));
+	}
 }
 
 /* -- Lives ----------------------------------------------------------------------------- */
@@ -1146,6 +1188,7 @@ int main(void)
 		UM_TEST_LAZY(detach_of_unfaulted),
 		UM_TEST_LAZY(fork_failed_limits_walks),
 		UM_TEST_LAZY(parents_vma_in_the_childs_tree),
+		UM_TEST_LAZY(hint_is_not_kept_over_changes),
 		UM_TEST_QUIET_ON(last_descendant_goes_under_a_walk, "lazy"),
 		UM_TEST_QUIET_ON(last_descendant_goes_with_a_walks_pin, "lazy"),
 		UM_TEST_LAZY(line_of_dead_goes_at_once),

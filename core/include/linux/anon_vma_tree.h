@@ -116,7 +116,7 @@ static inline anon_vma_tree_t anon_vma_owner_tree(struct anon_vma *anon_vma)
 }
 
 void lazy_anon_vma_adjust_begin(struct anon_vma *anon_vma);
-void lazy_anon_vma_adjust_end(struct anon_vma *anon_vma);
+void lazy_anon_vma_changed(struct anon_vma *anon_vma);
 
 /* Only walks without a lock ask whether anything was changed. */
 static inline bool anon_vma_tree_counts_changes(anon_vma_tree_t tree)
@@ -130,7 +130,8 @@ static inline bool anon_vma_tree_counts_changes(anon_vma_tree_t tree)
  *
  * For whoever changes where the pages under @tree are to be found: VMA
  * boundaries, chain entries, page-table moves, leaving the VMA tree. In the lazy
- * topology it also tells lockless walks that what they saw may have changed. So
+ * topology it also tells lockless walks that what they saw may have changed, and
+ * later walks that the VMA that was found last may be another one now. So
  * whoever moves a page and came by its owner (UFFDIO_MOVE, splitting a large
  * folio) takes anon_vma_owner_tree(), and does not call anon_vma_lock_write().
  *
@@ -163,8 +164,8 @@ static inline void anon_vma_tree_unlock_write(anon_vma_tree_t tree)
 {
 	struct anon_vma *anon_vma = anon_vma_tree_anon_vma(tree);
 
-	if (anon_vma_tree_counts_changes(tree))
-		lazy_anon_vma_adjust_end(anon_vma);
+	if (anon_vma_tree_is_lazy(tree))
+		lazy_anon_vma_changed(anon_vma);
 	anon_vma_unlock_write(anon_vma);
 }
 
