@@ -8,7 +8,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <linux/bug.h>
+#include <kshim/sched.h>
 
 static unsigned long warnings;
 
@@ -19,8 +21,18 @@ static void report(const char *kind, const char *file, int line, const char *wha
 	char text[256];
 
 	vsnprintf(text, sizeof(text), fmt, args);
+#ifdef KSHIM_SCHED
+	char whole[512];
+
+	snprintf(whole, sizeof(whole), "%s:%d: %s%s%s", file, line, what, text[1] ? ":" : "",
+		 text[1] ? text : "");
+	if (!strcmp(kind, "BUG"))
+		kshim_sched_die(kind, whole);
+	kshim_sched_warn(kind, whole);
+#else
 	fprintf(stderr, "%s: %s:%d: %s%s%s\n", kind, file, line, what, text[1] ? ":" : "",
 		text[1] ? text : "");
+#endif
 }
 
 /**

@@ -15,6 +15,9 @@
 
 #include "rcu_backend.h"
 
+/* Callbacks of scheduled threads are called at once: rcu_sched.c. */
+#ifndef KSHIM_SCHED
+
 /*
  * The limit. Callbacks are counted when they are queued. When they have run is
  * learnt from a marker, a callback of our own, of which at most one is queued:
@@ -91,6 +94,8 @@ void call_rcu(struct rcu_head *head, rcu_callback_t func)
 	if (unlikely(issued - READ_ONCE(backlog.done) >= MARK_EVERY))
 		limit_backlog();
 }
+
+#endif /* KSHIM_SCHED */
 
 void synchronize_rcu(void)
 {

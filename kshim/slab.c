@@ -25,8 +25,9 @@
 #include <linux/bug.h>
 #include <linux/kernel.h>
 #include <linux/slab.h>
-#include <kshim/fault.h>
 #include <kshim/slab_stats.h>
+
+#include "fault.h"
 
 #if defined(__SANITIZE_ADDRESS__)
 #define SLAB_ASAN 1
@@ -105,98 +106,6 @@ static struct kmem_cache *cache_ids[SLAB_MAX_CACHES];
 static __thread struct slab_thread *slab_threads[SLAB_MAX_CACHES];
 static pthread_key_t thread_exit_key;
 static pthread_once_t thread_exit_once = PTHREAD_ONCE_INIT;
-
-/* -- Failures on demand ------------------------------------------------------- */
-
-static __thread struct {
-	bool armed;		/* nth or per_million is set */
-	unsigned int nth;
-	unsigned int per_million;
-	u64 random;
-	unsigned long seen;
-	unsigned long injected;
-} fault;
-
-static bool fault_hits(void)
-{
-	bool hit = false;
-
-	if (fault.nth && !--fault.nth) {
-		fault.armed = fault.per_million;
-		hit = true;
-	}
-	if (fault.per_million) {
-		/* xorshift: its state is never 0. */
-		fault.random ^= fault.random << 13;
-		fault.random ^= fault.random >> 7;
-		fault.random ^= fault.random << 17;
-		hit |= fault.random % 1000000 < fault.per_million;
-	}
-	fault.injected += hit;
-	return hit;
-}
-
-static inline bool should_fail(gfp_t gfp)
-{
-	if (gfp & __GFP_NOFAIL)
-		return false;
-	fault.seen++;
-	return unlikely(fault.armed) && fault_hits();
-}
-
-/**
- * kshim_fail_nth - let an allocation of this thread fail, once
- * @n: which, counted from the next one as 1; 0 disarms
- */
-void kshim_fail_nth(unsigned int n)
-{
-	fault.nth = n;
-	fault.armed = n || fault.per_million;
-}
-
-/**
- * kshim_fail_disarm - take back kshim_fail_nth()
- *
- * Returns true when the allocation has come, and has failed.
- */
-bool kshim_fail_disarm(void)
-{
-	bool hit = !fault.nth;
-
-	kshim_fail_nth(0);
-	return hit;
-}
-
-/**
- * kshim_fail_probability - let allocations of this thread fail at random
- * @per_million: how many of a million; 0 for none
- * @seed: the same seed gives the same failures
- */
-void kshim_fail_probability(unsigned int per_million, u64 seed)
-{
-	fault.per_million = per_million;
-	/* Spread small seeds over the word, and avoid 0. */
-	fault.random = (seed + 1) * 0x9e3779b97f4a7c15ULL | 1;
-	fault.armed = per_million || fault.nth;
-}
-
-/* This thread's allocations that could have failed, since kshim_fail_reset(). */
-unsigned long kshim_fail_seen(void)
-{
-	return fault.seen;
-}
-
-/* Those that did, on demand. */
-unsigned long kshim_fail_injected(void)
-{
-	return fault.injected;
-}
-
-/* Counts from 0 again, and disarms everything. */
-void kshim_fail_reset(void)
-{
-	memset(&fault, 0, sizeof(fault));
-}
 
 /* -- Counting ----------------------------------------------------------------- */
 
@@ -662,7 +571,7 @@ void *kmem_cache_alloc(struct kmem_cache *cache, gfp_t gfp)
 	struct slab_thread *thread;
 	void *object;
 
-	if (should_fail(gfp))
+	if (kshim_should_fail(gfp))
 		return NULL;
 	thread = slab_thread(cache);
 	if (slab_uses_malloc(cache)) {
@@ -726,7 +635,7 @@ void *kmalloc(size_t size, gfp_t gfp)
 {
 	void *object;
 
-	if (should_fail(gfp))
+	if (kshim_should_fail(gfp))
 		return NULL;
 	object = gfp & __GFP_ZERO ? calloc(1, size ? : 1) : malloc(size ? : 1);
 	if (!object && gfp & __GFP_NOFAIL)
@@ -746,7 +655,7 @@ void *krealloc(const void *object, size_t size, gfp_t gfp)
 {
 	void *new;
 
-	if (should_fail(gfp))
+	if (kshim_should_fail(gfp))
 		return NULL;
 	new = realloc((void *)object, size ? : 1);
 	if (!new && gfp & __GFP_NOFAIL)

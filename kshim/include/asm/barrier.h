@@ -13,6 +13,8 @@
  * if thread A's fence came before thread B's, then what A did before its own
  * happened before what B does after its own - just what paired fences promise.
  */
+#include <kshim/sched.h>
+
 #if defined(__SANITIZE_THREAD__)
 #define KSHIM_TSAN	1
 #elif defined(__has_feature)
@@ -38,13 +40,16 @@ extern unsigned int kshim_fence_dummy;
 #define smp_wmb()	kshim_fence(__ATOMIC_RELEASE)
 
 /* What follows cannot be seen to happen before this load. */
-#define smp_load_acquire(p)		__atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define smp_load_acquire(p)							\
+	__atomic_load_n(kshim_sched_read((p)), __ATOMIC_ACQUIRE)
 /* What precedes cannot be seen to happen after this store. */
-#define smp_store_release(p, v)		__atomic_store_n((p), (v), __ATOMIC_RELEASE)
+#define smp_store_release(p, v)							\
+	__atomic_store_n(kshim_sched_write((p)), (v), __ATOMIC_RELEASE)
 
 #define smp_store_mb(var, value)					\
 	do {								\
-		__atomic_store_n(&(var), (value), __ATOMIC_RELAXED);	\
+		__atomic_store_n(kshim_sched_write(&(var)), \
+				 (value), __ATOMIC_RELAXED);		\
 		smp_mb();						\
 	} while (0)
 
@@ -77,7 +82,9 @@ extern unsigned int kshim_fence_dummy;
 /* Tells the processor that this is a loop that waits for another one. */
 static inline __attribute__((always_inline)) void cpu_relax(void)
 {
-#if defined(__x86_64__) || defined(__i386__)
+#ifdef KSHIM_SCHED
+	kshim_sched_yield();
+#elif defined(__x86_64__) || defined(__i386__)
 	__builtin_ia32_pause();
 #elif defined(__aarch64__)
 	__asm__ __volatile__("yield" : : : "memory");

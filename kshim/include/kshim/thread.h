@@ -6,6 +6,7 @@
  * know. The interface is our own; <linux/kthread.h> is built on it.
  */
 #include <linux/types.h>
+#include <kshim/sched.h>
 
 struct kshim_thread;
 
@@ -81,8 +82,8 @@ static inline bool kshim_word_trylock(unsigned int *word)
 	unsigned int old = 0;
 
 	/* Acquire: pairs with the release in kshim_word_unlock(). */
-	return __atomic_compare_exchange_n(word, &old, 1, false, __ATOMIC_ACQUIRE,
-					   __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(kshim_sched_write(word), &old, 1, false,
+					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
 }
 
 static inline void kshim_word_lock(unsigned int *word)
@@ -97,7 +98,8 @@ static inline void kshim_word_unlock(unsigned int *word)
 	 * Release: pairs with the acquire of the next owner. Without it what the
 	 * lock protects could be seen half changed.
 	 */
-	if (__builtin_expect(__atomic_exchange_n(word, 0, __ATOMIC_RELEASE) == 2, 0))
+	if (__builtin_expect(__atomic_exchange_n(kshim_sched_write(word), 0,
+						 __ATOMIC_RELEASE) == 2, 0))
 		kshim_futex_wake(word, 1);
 }
 

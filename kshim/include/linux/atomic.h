@@ -21,17 +21,18 @@
 #define ATOMIC_LONG_INIT(i)	{ (i) }
 
 /* One operation without a result: relaxed. */
-#define KSHIM_ATOMIC_VOID(pfx, T, I, op, builtin, arg)				\
+#define KSHIM_ATOMIC_VOID(pfx, T, I, op, builtin, arg, class)			\
 static __always_inline void pfx##_##op(I i, T *v)				\
 {										\
-	__atomic_##builtin(&v->counter, (arg), __ATOMIC_RELAXED);		\
+	__atomic_##builtin(kshim_sched_##class(&v->counter), (arg),		\
+			   __ATOMIC_RELAXED);					\
 }
 
 /* One operation with a result, in one order. */
 #define KSHIM_ATOMIC_RMW_ORDER(pfx, T, I, name, builtin, arg, sfx, order)	\
 static __always_inline I pfx##_##name##sfx(I i, T *v)				\
 {										\
-	return __atomic_##builtin(&v->counter, (arg), order);			\
+	return __atomic_##builtin(kshim_sched_write(&v->counter), (arg), order);\
 }
 
 /* One operation with a result, in all orders. */
@@ -44,7 +45,8 @@ static __always_inline I pfx##_##name(I i, T *v)				\
 	I ret;									\
 										\
 	kshim_full_fence();							\
-	ret = __atomic_##builtin(&v->counter, (arg), __ATOMIC_SEQ_CST);		\
+	ret = __atomic_##builtin(kshim_sched_write(&v->counter), (arg),		\
+				 __ATOMIC_SEQ_CST);				\
 	kshim_full_fence();							\
 	return ret;								\
 }
@@ -75,7 +77,7 @@ static __always_inline I pfx##_xchg##sfx(T *v, I new)				\
 	I ret;									\
 										\
 	fence;									\
-	ret = __atomic_exchange_n(&v->counter, new, order);			\
+	ret = __atomic_exchange_n(kshim_sched_write(&v->counter), new, order);	\
 	fence;									\
 	return ret;								\
 }										\
@@ -86,7 +88,8 @@ static __always_inline bool pfx##_try_cmpxchg##sfx(T *v, I *old, I new)		\
 	bool ret;								\
 										\
 	fence;									\
-	ret = __atomic_compare_exchange_n(&v->counter, &found, new, false, order, fail); \
+	ret = __atomic_compare_exchange_n(kshim_sched_write(&v->counter),	\
+					  &found, new, false, order, fail);	\
 	fence;									\
 	*old = found;								\
 	return ret;								\
@@ -158,26 +161,30 @@ static __always_inline I pfx##_dec_if_positive(T *v)				\
 #define KSHIM_ATOMIC(pfx, T, I)							\
 static __always_inline I pfx##_read(const T *v)					\
 {										\
-	return __atomic_load_n(&v->counter, __ATOMIC_RELAXED);			\
+	return __atomic_load_n(kshim_sched_read(&v->counter),			\
+			       __ATOMIC_RELAXED);				\
 }										\
 static __always_inline I pfx##_read_acquire(const T *v)				\
 {										\
-	return __atomic_load_n(&v->counter, __ATOMIC_ACQUIRE);			\
+	return __atomic_load_n(kshim_sched_read(&v->counter),			\
+			       __ATOMIC_ACQUIRE);				\
 }										\
 static __always_inline void pfx##_set(T *v, I i)				\
 {										\
-	__atomic_store_n(&v->counter, i, __ATOMIC_RELAXED);			\
+	__atomic_store_n(kshim_sched_write(&v->counter), i,			\
+			 __ATOMIC_RELAXED);					\
 }										\
 static __always_inline void pfx##_set_release(T *v, I i)			\
 {										\
-	__atomic_store_n(&v->counter, i, __ATOMIC_RELEASE);			\
+	__atomic_store_n(kshim_sched_write(&v->counter), i,			\
+			 __ATOMIC_RELEASE);					\
 }										\
-KSHIM_ATOMIC_VOID(pfx, T, I, add, fetch_add, i)					\
-KSHIM_ATOMIC_VOID(pfx, T, I, sub, fetch_sub, i)					\
-KSHIM_ATOMIC_VOID(pfx, T, I, and, fetch_and, i)					\
-KSHIM_ATOMIC_VOID(pfx, T, I, or, fetch_or, i)					\
-KSHIM_ATOMIC_VOID(pfx, T, I, xor, fetch_xor, i)					\
-KSHIM_ATOMIC_VOID(pfx, T, I, andnot, fetch_and, ~i)				\
+KSHIM_ATOMIC_VOID(pfx, T, I, add, fetch_add, i, update)				\
+KSHIM_ATOMIC_VOID(pfx, T, I, sub, fetch_sub, i, update)				\
+KSHIM_ATOMIC_VOID(pfx, T, I, and, fetch_and, i, write)				\
+KSHIM_ATOMIC_VOID(pfx, T, I, or, fetch_or, i, write)				\
+KSHIM_ATOMIC_VOID(pfx, T, I, xor, fetch_xor, i, write)				\
+KSHIM_ATOMIC_VOID(pfx, T, I, andnot, fetch_and, ~i, write)			\
 static __always_inline void pfx##_inc(T *v)					\
 {										\
 	pfx##_add(1, v);							\
@@ -234,7 +241,7 @@ KSHIM_ATOMIC(atomic_long, atomic_long_t, long)
 	__typeof__(*(ptr)) __xchg_old;						\
 										\
 	kshim_full_fence();							\
-	__xchg_old = __atomic_exchange_n((ptr), (n), order);			\
+	__xchg_old = __atomic_exchange_n(kshim_sched_write(ptr), (n), order);	\
 	kshim_full_fence();							\
 	__xchg_old;								\
 })
@@ -244,8 +251,8 @@ KSHIM_ATOMIC(atomic_long, atomic_long_t, long)
 	__typeof__(*(ptr)) __cmpxchg_old = (o);					\
 										\
 	kshim_full_fence();							\
-	__atomic_compare_exchange_n((ptr), &__cmpxchg_old, (n), false,		\
-				    order, __ATOMIC_RELAXED);			\
+	__atomic_compare_exchange_n(kshim_sched_write(ptr), &__cmpxchg_old,	\
+				    (n), false, order, __ATOMIC_RELAXED);	\
 	kshim_full_fence();							\
 	__cmpxchg_old;								\
 })
@@ -255,16 +262,20 @@ KSHIM_ATOMIC(atomic_long, atomic_long_t, long)
 	bool __try_cmpxchg_ok;							\
 										\
 	kshim_full_fence();							\
-	__try_cmpxchg_ok = __atomic_compare_exchange_n((ptr), (oldp), (n), false, \
-						       order, __ATOMIC_RELAXED); \
+	__try_cmpxchg_ok = __atomic_compare_exchange_n(				\
+		kshim_sched_write(ptr), (oldp), (n), false, order,		\
+		__ATOMIC_RELAXED);						\
 	kshim_full_fence();							\
 	__try_cmpxchg_ok;							\
 })
 
 #define xchg(ptr, n)			kshim_xchg(ptr, n, __ATOMIC_SEQ_CST)
-#define xchg_relaxed(ptr, n)		__atomic_exchange_n((ptr), (n), __ATOMIC_RELAXED)
-#define xchg_acquire(ptr, n)		__atomic_exchange_n((ptr), (n), __ATOMIC_ACQUIRE)
-#define xchg_release(ptr, n)		__atomic_exchange_n((ptr), (n), __ATOMIC_RELEASE)
+#define xchg_relaxed(ptr, n)							\
+	__atomic_exchange_n(kshim_sched_write(ptr), (n), __ATOMIC_RELAXED)
+#define xchg_acquire(ptr, n)							\
+	__atomic_exchange_n(kshim_sched_write(ptr), (n), __ATOMIC_ACQUIRE)
+#define xchg_release(ptr, n)							\
+	__atomic_exchange_n(kshim_sched_write(ptr), (n), __ATOMIC_RELEASE)
 #define cmpxchg(ptr, o, n)		kshim_cmpxchg(ptr, o, n, __ATOMIC_SEQ_CST)
 #define cmpxchg_relaxed(ptr, o, n)	kshim_cmpxchg(ptr, o, n, __ATOMIC_RELAXED)
 #define cmpxchg_acquire(ptr, o, n)	kshim_cmpxchg(ptr, o, n, __ATOMIC_ACQUIRE)

@@ -12,44 +12,52 @@
 
 static __always_inline void set_bit(long nr, volatile unsigned long *addr)
 {
-	__atomic_fetch_or(addr + BIT_WORD(nr), BIT_MASK(nr), __ATOMIC_RELAXED);
+	__atomic_fetch_or(kshim_sched_write(addr + BIT_WORD(nr)),
+			  BIT_MASK(nr), __ATOMIC_RELAXED);
 }
 
 static __always_inline void clear_bit(long nr, volatile unsigned long *addr)
 {
-	__atomic_fetch_and(addr + BIT_WORD(nr), ~BIT_MASK(nr), __ATOMIC_RELAXED);
+	__atomic_fetch_and(kshim_sched_write(addr + BIT_WORD(nr)),
+			   ~BIT_MASK(nr), __ATOMIC_RELAXED);
 }
 
 static __always_inline void change_bit(long nr, volatile unsigned long *addr)
 {
-	__atomic_fetch_xor(addr + BIT_WORD(nr), BIT_MASK(nr), __ATOMIC_RELAXED);
+	__atomic_fetch_xor(kshim_sched_write(addr + BIT_WORD(nr)),
+			   BIT_MASK(nr), __ATOMIC_RELAXED);
 }
 
 static __always_inline bool test_bit(unsigned long nr, const volatile unsigned long *addr)
 {
-	return __atomic_load_n(addr + BIT_WORD(nr), __ATOMIC_RELAXED) & BIT_MASK(nr);
+	return __atomic_load_n(kshim_sched_read(addr + BIT_WORD(nr)),
+			       __ATOMIC_RELAXED) & BIT_MASK(nr);
 }
 
 static __always_inline bool test_bit_acquire(unsigned long nr, const volatile unsigned long *addr)
 {
-	return __atomic_load_n(addr + BIT_WORD(nr), __ATOMIC_ACQUIRE) & BIT_MASK(nr);
+	return __atomic_load_n(kshim_sched_read(addr + BIT_WORD(nr)),
+			       __ATOMIC_ACQUIRE) & BIT_MASK(nr);
 }
 
 static __always_inline bool test_and_set_bit(long nr, volatile unsigned long *addr)
 {
-	return __atomic_fetch_or(addr + BIT_WORD(nr), BIT_MASK(nr), __ATOMIC_SEQ_CST) &
+	return __atomic_fetch_or(kshim_sched_write(addr + BIT_WORD(nr)),
+				 BIT_MASK(nr), __ATOMIC_SEQ_CST) &
 		BIT_MASK(nr);
 }
 
 static __always_inline bool test_and_clear_bit(long nr, volatile unsigned long *addr)
 {
-	return __atomic_fetch_and(addr + BIT_WORD(nr), ~BIT_MASK(nr), __ATOMIC_SEQ_CST) &
+	return __atomic_fetch_and(kshim_sched_write(addr + BIT_WORD(nr)),
+				  ~BIT_MASK(nr), __ATOMIC_SEQ_CST) &
 		BIT_MASK(nr);
 }
 
 static __always_inline bool test_and_change_bit(long nr, volatile unsigned long *addr)
 {
-	return __atomic_fetch_xor(addr + BIT_WORD(nr), BIT_MASK(nr), __ATOMIC_SEQ_CST) &
+	return __atomic_fetch_xor(kshim_sched_write(addr + BIT_WORD(nr)),
+				  BIT_MASK(nr), __ATOMIC_SEQ_CST) &
 		BIT_MASK(nr);
 }
 
@@ -62,14 +70,16 @@ static __always_inline bool test_and_change_bit(long nr, volatile unsigned long 
  */
 static __always_inline bool test_and_set_bit_lock(long nr, volatile unsigned long *addr)
 {
-	return __atomic_fetch_or(addr + BIT_WORD(nr), BIT_MASK(nr), __ATOMIC_ACQUIRE) &
+	return __atomic_fetch_or(kshim_sched_write(addr + BIT_WORD(nr)),
+				 BIT_MASK(nr), __ATOMIC_ACQUIRE) &
 		BIT_MASK(nr);
 }
 
 /* Let go of a bit taken by test_and_set_bit_lock(). Release. */
 static __always_inline void clear_bit_unlock(long nr, volatile unsigned long *addr)
 {
-	__atomic_fetch_and(addr + BIT_WORD(nr), ~BIT_MASK(nr), __ATOMIC_RELEASE);
+	__atomic_fetch_and(kshim_sched_write(addr + BIT_WORD(nr)),
+			   ~BIT_MASK(nr), __ATOMIC_RELEASE);
 }
 
 /* The same when nobody else changes the word meanwhile. */

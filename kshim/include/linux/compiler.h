@@ -9,6 +9,7 @@
  * that ThreadSanitizer knows them. They take scalars only (no structs).
  */
 #include <sys/cdefs.h>
+#include <kshim/sched.h>
 
 #ifndef likely
 #define likely(x)		__builtin_expect(!!(x), 1)
@@ -74,11 +75,13 @@
 #define __PASTE(a, b)		___PASTE(a, b)
 #define __UNIQUE_ID(prefix)	__PASTE(__PASTE(__unique_, prefix), __COUNTER__)
 
-#define READ_ONCE(x)		__atomic_load_n(&(x), __ATOMIC_RELAXED)
+#define READ_ONCE(x)								\
+	__atomic_load_n(kshim_sched_read(&(x)), __ATOMIC_RELAXED)
 #define WRITE_ONCE(x, val)							\
 do {										\
 	__typeof__(x) __write_once_val = (val);					\
-	__atomic_store_n(&(x), __write_once_val, __ATOMIC_RELAXED);		\
+	__atomic_store_n(kshim_sched_write(&(x)), __write_once_val, \
+			 __ATOMIC_RELAXED);					\
 } while (0)
 
 /*

@@ -71,7 +71,7 @@ static inline void mutex_unlock(struct mutex *lock)
 /* By whomever, and no longer true by the time that the caller looks at it. */
 static inline bool mutex_is_locked(const struct mutex *lock)
 {
-	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) != 0;
+	return __atomic_load_n(kshim_sched_read(&lock->word), __ATOMIC_RELAXED) != 0;
 }
 
 #endif

@@ -93,7 +93,8 @@ do {										\
  * Acquire (what compilers make of consume): pairs with rcu_assign_pointer().
  * Without it a reader could see the object as it was before its initialisation.
  */
-#define rcu_dereference_raw(p)		__atomic_load_n(&(p), __ATOMIC_CONSUME)
+#define rcu_dereference_raw(p)							\
+	__atomic_load_n(kshim_sched_read(&(p)), __ATOMIC_CONSUME)
 
 #ifdef KSHIM_LOCKDEP
 #define kshim_rcu_check(c, what)	kshim_lockdep_assert(c, what)
@@ -125,10 +126,12 @@ do {										\
  * Release: pairs with rcu_dereference(). Without it readers could find the
  * object before its initialisation.
  */
-#define rcu_assign_pointer(p, v)	__atomic_store_n(&(p), (v), __ATOMIC_RELEASE)
+#define rcu_assign_pointer(p, v)						\
+	__atomic_store_n(kshim_sched_write(&(p)), (v), __ATOMIC_RELEASE)
 
 /* Without order: for NULL, and for what readers could see already. */
-#define RCU_INIT_POINTER(p, v)		__atomic_store_n(&(p), (v), __ATOMIC_RELAXED)
+#define RCU_INIT_POINTER(p, v)							\
+	__atomic_store_n(kshim_sched_write(&(p)), (v), __ATOMIC_RELAXED)
 
 #define RCU_LOCKDEP_WARN(c, s)		kshim_rcu_check(!(c), s)
 

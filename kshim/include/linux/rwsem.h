@@ -67,7 +67,7 @@ do {									\
 
 static inline bool kshim_rwsem_try_read(struct rw_semaphore *sem)
 {
-	unsigned int c = __atomic_load_n(&sem->count, __ATOMIC_RELAXED);
+	unsigned int c = __atomic_load_n(kshim_sched_update(&sem->count), __ATOMIC_RELAXED);
 
 	/*
 	 * Acquire: pairs with the release of the last writer. Without it the
@@ -88,8 +88,9 @@ static inline bool kshim_rwsem_try_write(struct rw_semaphore *sem)
 	 * Acquire: pairs with the release of readers and writers before. Without
 	 * it a reader could see what the new writer changes.
 	 */
-	return __atomic_compare_exchange_n(&sem->count, &c, KSHIM_RWSEM_WRITER, false,
-					   __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+	return __atomic_compare_exchange_n(kshim_sched_write(&sem->count), &c,
+					   KSHIM_RWSEM_WRITER, false, __ATOMIC_ACQUIRE,
+					   __ATOMIC_RELAXED);
 }
 
 /**
@@ -124,7 +125,7 @@ static inline int down_read_trylock(struct rw_semaphore *sem)
 /* Does not sleep. */
 static inline void up_read(struct rw_semaphore *sem)
 {
-	unsigned int c = __atomic_load_n(&sem->count, __ATOMIC_RELAXED);
+	unsigned int c = __atomic_load_n(kshim_sched_update(&sem->count), __ATOMIC_RELAXED);
 
 	kshim_lock_release(sem);
 	do {
@@ -168,8 +169,8 @@ static inline void up_write(struct rw_semaphore *sem)
 
 	kshim_lock_release(sem);
 	/* Release: pairs with the acquire of the next owner. */
-	if (unlikely(!__atomic_compare_exchange_n(&sem->count, &c, 0, false,
-						  __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
+	if (unlikely(!__atomic_compare_exchange_n(kshim_sched_write(&sem->count), &c, 0,
+						  false, __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
 		kshim_rwsem_write_release_slow(sem);
 }
 
@@ -187,21 +188,23 @@ static inline void downgrade_write(struct rw_semaphore *sem)
 	kshim_lockdep_downgrade(&sem->dep_map);
 #endif
 	/* Release: pairs with the acquire of the readers that this lets in. */
-	if (unlikely(!__atomic_compare_exchange_n(&sem->count, &c, KSHIM_RWSEM_READER, false,
-						  __ATOMIC_RELEASE, __ATOMIC_RELAXED)))
+	if (unlikely(!__atomic_compare_exchange_n(kshim_sched_write(&sem->count), &c,
+						  KSHIM_RWSEM_READER, false, __ATOMIC_RELEASE,
+						  __ATOMIC_RELAXED)))
 		kshim_rwsem_downgrade_slow(sem);
 }
 
 /* By whomever, and no longer true by the time that the caller looks at it. */
 static inline int rwsem_is_locked(struct rw_semaphore *sem)
 {
-	return __atomic_load_n(&sem->count, __ATOMIC_RELAXED) != 0;
+	return __atomic_load_n(kshim_sched_read(&sem->count), __ATOMIC_RELAXED) != 0;
 }
 
 /* Does anybody wait for it? A snapshot. */
 static inline int rwsem_is_contended(struct rw_semaphore *sem)
 {
-	return (__atomic_load_n(&sem->count, __ATOMIC_RELAXED) & KSHIM_RWSEM_WAITERS) != 0;
+	return (__atomic_load_n(kshim_sched_read(&sem->count), __ATOMIC_RELAXED) &
+		KSHIM_RWSEM_WAITERS) != 0;
 }
 
 #endif

@@ -30,7 +30,11 @@ struct task_struct;
 static inline void schedule(void)
 {
 	might_sleep();
+#ifdef KSHIM_SCHED
+	kshim_sched_yield();
+#else
 	sched_yield();
+#endif
 }
 
 static inline void yield(void)

@@ -83,7 +83,7 @@ static inline void spin_unlock(spinlock_t *lock)
 /* By whomever, and no longer true by the time that the caller looks at it. */
 static inline int spin_is_locked(const spinlock_t *lock)
 {
-	return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) != 0;
+	return __atomic_load_n(kshim_sched_read(&lock->word), __ATOMIC_RELAXED) != 0;
 }
 
 #define assert_spin_locked(lock)	BUG_ON(!spin_is_locked(lock))
