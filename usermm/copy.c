@@ -58,6 +58,7 @@ static pte_t copy_nonpresent(struct mm_struct *mm, struct um_pgtable *src, unsig
 		counts->swap++;
 	} else {
 		VM_BUG_ON(!pte_is_migration(pte));
+		check_migration_pte(mm, pte);
 		migration_entry_copied();
 		counts->anon++;
 	}
@@ -118,6 +119,7 @@ static int copy_huge(struct mm_struct *mm, struct um_pgtable *to, struct um_pgta
 			folio_dup_anon_rmap(folio, &folio->page, HPAGE_PMD_NR, true);
 			oracle_touch(mm->world, folio);
 		} else {
+			check_migration_pte(mm, pmd);
 			migration_entry_copied();
 		}
 		pmd &= ~(pte_t)(PTE_WRITE | PTE_EXCLUSIVE);

@@ -125,6 +125,9 @@ static void zap_ptes(struct vm_area_struct *vma, struct um_pgtable *table, unsig
 
 		if (pte_none(pte))
 			continue;
+		/* While the entry is there: whoever restores it waits for our lock. */
+		if (pte_is_migration(pte))
+			check_migration_pte(mm, pte);
 		pgtable_set(table, index, 0);
 		if (pte_normal(pte)) {
 			zap_present(mm, pte, &counts);
@@ -154,6 +157,8 @@ static bool zap_huge(struct vm_area_struct *vma, struct um_pgtable *pmds, unsign
 		spin_unlock(&pmds->ptl);
 		return false;
 	}
+	if (pte_is_migration(pmd))
+		check_migration_pte(mm, pmd);
 	pgtable_set(pmds, index, 0);
 	table = pgtable_withdraw(pmds);
 	atomic_long_sub(HPAGE_PMD_NR, &mm->nr_anon);

@@ -59,6 +59,21 @@ static inline pte_t mk_migration_pte(pte_t pte, bool exclusive)
 		(exclusive ? PTE_EXCLUSIVE : 0);
 }
 
+/*
+ * A migration entry names a folio that is locked until the entry is restored; one that a
+ * walk has left behind does not, and is met by a zap or a fork: Linux stops there too. The
+ * tails of a folio that is being split are not locked, their head is. ptl held.
+ */
+static inline void check_migration_pte(const struct mm_struct *mm, pte_t pte)
+{
+	unsigned long pfn = pte_pfn(pte), order;
+	bool locked = false;
+
+	for (order = 0; order <= HPAGE_PMD_ORDER && !locked; order++)
+		locked = test_bit(PG_locked, &pfn_to_page(mm->world, pfn & -(1UL << order))->flags);
+	VM_BUG_ON(!locked);
+}
+
 /* The end of what one table of PTEs covers, or end. */
 static inline unsigned long pmd_addr_end(unsigned long addr, unsigned long end)
 {

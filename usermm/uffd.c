@@ -71,8 +71,12 @@ static int move_exclusive(struct uffd_move *move, struct folio *folio)
 	if (page_anon_exclusive(&folio->page)) {
 		if (move->dst_vma->vm_flags & VM_WRITE)
 			bits |= PTE_WRITE;
-		move_renumber(move, folio);
+		/*
+		 * Before the new owner is named: a walk that comes by that one does not wait
+		 * for our lock, and passes by an entry that is still empty.
+		 */
 		move_entry(move, mk_pte(pte_pfn(move->pte), bits));
+		move_renumber(move, folio);
 	} else {
 		err = -EBUSY;
 	}
