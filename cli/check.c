@@ -10,28 +10,43 @@
 #include "cli.h"
 
 #define DEFAULT_OPS	20000
+#define ROUND_OPS	5000		/* with --time */
+#define MAX_ROUNDS	1000000
 #define MAX_OPS		UINT64_C(1000000000000)
 #define MAX_THREADS	64
+#define MAX_SECONDS	UINT64_C(10000000)
 
 static const char doc[] =
 "EXAMPLES\n"
 "  anonrmap check                        another seed each time\n"
 "  anonrmap check --seed 7 --ops 100000  the same operations every time\n"
 "  anonrmap check --threads 4            at once, with reclaim meanwhile\n"
+"  anonrmap check --faults               each allocation fails once\n"
+"  anonrmap check --time 3600            one seed after another, for an hour\n"
+"  anonrmap check --schedules 0          small scenarios, all schedules\n"
 "\n"
 "Performs random operations in many simulated address spaces: mappings, forks, faults, "
 "reclaim, migration, merging, huge pages, memory failure. With one thread, everything is "
 "checked after each operation, and the first finding ends it; with several, between "
 "bursts of operations.\v"
 "With one thread, a seed does the same operations every time. The command that repeats "
-"a run is printed.";
+"a run is printed; with --time, the seed of each round, and after a finding the command "
+"that repeats that round.";
 
-enum { KEY_SEED = 's', KEY_OPS = 'n', KEY_THREADS = 'T', KEY_TOPOLOGY = 't', KEY_JSON = 'j' };
+enum {
+	KEY_SEED = 's', KEY_OPS = 'n', KEY_THREADS = 'T', KEY_TOPOLOGY = 't', KEY_JSON = 'j',
+	KEY_FAULTS = 'f', KEY_TIME = 'S',
+};
 
 static const struct argp_option options[] = {
 	{ "seed", KEY_SEED, "N", 0, "Seed of the random numbers (default: made up)", 1 },
-	{ "ops", KEY_OPS, "N", 0, "Operations (default: 20000)", 1 },
+	{ "ops", KEY_OPS, "N", 0, "Operations (default: 20000; with --time 5000 a round)", 1 },
+	{ "time", KEY_TIME, "SECONDS", 0,
+	  "Rounds of so many operations, each with a seed of its own, until the time is up", 1 },
 	{ "threads", KEY_THREADS, "N", 0, "Threads, 1 to 64 (default: 1)", 1 },
+	{ "faults", KEY_FAULTS, NULL, 0,
+	  "Try each call with each of its allocations failing, before it is done (one thread)",
+	  1 },
 	{ "topology", KEY_TOPOLOGY, "LIST", 0,
 	  "Check these, with commas between them (default: regular,lazy)", 1 },
 	{ "json", KEY_JSON, NULL, 0, "Report as one JSON document", 1 },
@@ -40,11 +55,13 @@ static const struct argp_option options[] = {
 
 struct check_args {
 	uint64_t seed, ops, threads;
-	bool seed_given;
+	uint64_t seconds;		/* 0: one round */
+	bool seed_given, ops_given, faults;
 	char *list;			/* topologies as given, or NULL */
 	char *topologies[REPORT_TOPOLOGIES];
 	size_t ntopologies;
 	bool json;
+	bool schedules;			/* another program's business */
 };
 
 static uint64_t number(const char *name, const char *text, uint64_t min, uint64_t max,
@@ -76,15 +93,25 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct check_args *args = state->input;
 
 	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &args->schedules;
+		break;
 	case KEY_SEED:
 		args->seed = number("seed", arg, 0, UINT64_MAX, state);
 		args->seed_given = true;
 		break;
 	case KEY_OPS:
 		args->ops = number("ops", arg, 1, MAX_OPS, state);
+		args->ops_given = true;
 		break;
 	case KEY_THREADS:
 		args->threads = number("threads", arg, 1, MAX_THREADS, state);
+		break;
+	case KEY_TIME:
+		args->seconds = number("time", arg, 1, MAX_SECONDS, state);
+		break;
+	case KEY_FAULTS:
+		args->faults = true;
 		break;
 	case KEY_TOPOLOGY:
 		set_topologies(args, arg, state);
@@ -93,6 +120,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->json = true;
 		break;
 	case ARGP_KEY_SUCCESS:
+		if (args->faults && args->threads > 1)
+			argp_error(state, "--faults: with one thread only");
+		if (args->seconds && !args->ops_given)
+			args->ops = ROUND_OPS;
 		if (!args->ntopologies)
 			cli_topologies(all, args->topologies, &args->ntopologies);
 		break;
@@ -125,6 +156,8 @@ static void repeat_command(const struct check_args *args, char *text, size_t roo
 	int n = snprintf(text, room, "anonrmap check --seed %llu --ops %llu",
 			 (unsigned long long)args->seed, (unsigned long long)args->ops);
 
+	if (args->faults)
+		n += snprintf(text + n, room - n, " --faults");
 	if (args->threads > 1)
 		n += snprintf(text + n, room - n, " --threads %llu",
 			      (unsigned long long)args->threads);
@@ -132,7 +165,64 @@ static void repeat_command(const struct check_args *args, char *text, size_t roo
 		snprintf(text + n, room - n, " --topology %s", args->list);
 }
 
-static int check_on(const struct check_args *args, struct report_topology *t)
+/* What has been done, in all rounds and topologies. */
+struct check_done {
+	uint64_t rounds, operations, injected, denied;
+	uint64_t first_seed;
+	struct json_object *seeds;	/* of the rounds; NULL: not wanted */
+};
+
+/* The first round has the seed that was given. */
+static uint64_t round_seed(uint64_t first, uint64_t round)
+{
+	uint64_t z = first + round * UINT64_C(0x9e3779b97f4a7c15);
+
+	if (!round)
+		return first;
+	z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+	return (z ^ z >> 31) % 1000000000;
+}
+
+static uint64_t the_more(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* One more round: what is counted adds up, what is at one time is the most of all. */
+static void add_stats(struct um_stats *sum, const struct um_stats *more)
+{
+	struct um_stats total = *more;
+
+	for (int i = 0; i < UM_NR_OBJ; i++)
+		total.objects[i].peak = the_more(sum->objects[i].peak, more->objects[i].peak);
+	total.mms_peak = the_more(sum->mms_peak, more->mms_peak);
+	total.pages_peak = the_more(sum->pages_peak, more->pages_peak);
+	total.displaced += sum->displaced;
+	total.joins += sum->joins;
+	total.lockless += sum->lockless;
+	total.lockless_retries += sum->lockless_retries;
+	total.lockless_fallbacks += sum->lockless_fallbacks;
+	total.faults += sum->faults;
+	total.swapped_out += sum->swapped_out;
+	total.swapped_in += sum->swapped_in;
+	total.migrated += sum->migrated;
+	total.ksm_merged += sum->ksm_merged;
+	total.folios += sum->folios;
+	total.mappings += sum->mappings;
+	total.missed += sum->missed;
+	total.missed_stop += sum->missed_stop;
+	total.visits_full += sum->visits_full;
+	total.visits_stop += sum->visits_stop;
+	total.reads_compared += sum->reads_compared;
+	total.reads_wrong += sum->reads_wrong;
+	total.invariants_checked += sum->invariants_checked;
+	total.invariants_broken += sum->invariants_broken;
+	*sum = total;
+}
+
+static int check_on(const struct check_args *args, struct report_topology *t,
+		    struct check_done *done)
 {
 	struct um_check_options opt = {
 		.seed = args->seed,
@@ -141,6 +231,7 @@ static int check_on(const struct check_args *args, struct report_topology *t)
 		.topology = t->name,
 		.check = UM_CHECK_FULL,
 		.log = cli_findings_open(),
+		.faults = args->faults,
 	};
 	struct um_check_result result;
 	uint64_t began = now_ns();
@@ -152,26 +243,31 @@ static int check_on(const struct check_args *args, struct report_topology *t)
 	ret = um_check_run(&opt, &result);
 	cli_progress(NULL, 0, 0);
 	cli_findings_close(opt.log);
-	t->result.stats = result.stats;
-	t->result.events = result.ops;
-	t->result.findings = result.findings;
-	t->result.ns = now_ns() - began;
+	add_stats(&t->result.stats, &result.stats);
+	t->result.events += result.ops;
+	t->result.findings += result.findings;
+	t->result.ns += now_ns() - began;
+	done->operations += result.ops;
+	done->injected += result.injected;
+	done->denied += result.denied;
 	return ret;
 }
 
-static int check_all(const struct check_args *args, struct report *report)
+static int check_all(const struct check_args *args, struct report *report,
+		     struct check_done *done)
 {
 	int status = CLI_OK;
 
 	report->check = UM_CHECK_FULL;
 	report->check_given = true;
-	report->facts.events = args->ops;
+	report->facts.events += args->ops;
+	report->ntopologies = 0;
 	for (size_t i = 0; i < args->ntopologies; i++) {
 		struct report_topology *t = &report->topologies[i];
 		int ret;
 
 		t->name = args->topologies[i];
-		ret = check_on(args, t);
+		ret = check_on(args, t, done);
 		report->ntopologies++;
 		if (ret && ret != -EIO) {
 			cli_error("%s: %s", t->name, strerror(-ret));
@@ -190,20 +286,62 @@ static int check_all(const struct check_args *args, struct report *report)
 	return status;
 }
 
-static int print(const struct check_args *args, const struct report *report, const char *repeat)
+/* Rounds, until the time is up or there is a finding. args->seed is that of the last one. */
+static int check_rounds(struct check_args *args, struct report *report, struct check_done *done)
 {
-	struct json_object *doc;
+	uint64_t began = now_ns(), end = began + args->seconds * UINT64_C(1000000000);
+	int status;
+
+	done->first_seed = args->seed;
+	do {
+		args->seed = round_seed(done->first_seed, done->rounds++);
+		if (args->seconds && !args->json) {
+			printf("round %llu: seed %llu\n", (unsigned long long)done->rounds,
+			       (unsigned long long)args->seed);
+			fflush(stdout);
+		}
+		if (done->seeds)
+			json_object_array_add(done->seeds, json_object_new_uint64(args->seed));
+		status = check_all(args, report, done);
+	} while (status == CLI_OK && now_ns() < end && done->rounds < MAX_ROUNDS &&
+		 !ferror(stdout));
+	return status;
+}
+
+static void add_number(struct json_object *doc, const char *name, uint64_t value)
+{
+	json_object_object_add(doc, name, json_object_new_uint64(value));
+}
+
+static int print(const struct check_args *args, const struct report *report,
+		 struct check_done *done, const char *repeat)
+{
+	struct json_object *doc, *random;
 
 	if (!args->json) {
 		report_tables(report, stdout, cli_colour(stdout));
-		printf("to repeat: %s\n", repeat);
+		if (args->seconds)
+			printf("%llu rounds, %llu operations\n", (unsigned long long)done->rounds,
+			       (unsigned long long)done->operations);
+		if (args->faults)
+			printf("%llu allocations failed, and %llu calls by that\n",
+			       (unsigned long long)done->injected,
+			       (unsigned long long)done->denied);
+		printf("to repeat%s: %s\n", args->seconds ? " the last round" : "", repeat);
 		return CLI_OK;
 	}
 	doc = report_json(report);
-	json_object_object_add(doc, "seed", json_object_new_uint64(args->seed));
-	json_object_object_add(doc, "ops", json_object_new_uint64(args->ops));
-	json_object_object_add(doc, "threads", json_object_new_uint64(args->threads));
+	add_number(doc, "seed", done->first_seed);
+	add_number(doc, "ops", args->ops);
+	add_number(doc, "threads", args->threads);
 	json_object_object_add(doc, "repeat", json_object_new_string(repeat));
+	random = json_object_new_object();
+	add_number(random, "rounds", done->rounds);
+	json_object_object_add(random, "round_seeds", json_object_get(done->seeds));
+	add_number(random, "operations", done->operations);
+	add_number(random, "injected", done->injected);
+	add_number(random, "denied", done->denied);
+	json_object_object_add(doc, "random", random);
 	if (!report_print_json(doc, stdout))
 		return CLI_OK;
 	cli_error("out of memory");
@@ -212,16 +350,24 @@ static int print(const struct check_args *args, const struct report *report, con
 
 int cli_check(int argc, char **argv)
 {
-	static const struct argp argp = { .options = options, .parser = parse, .doc = doc };
+	static const struct argp_child children[] = {
+		{ &cli_schedules_argp, 0, "Schedules of small scenarios, instead:", 2 },
+		{ 0 }
+	};
+	static const struct argp argp = {
+		.options = options, .parser = parse, .doc = doc, .children = children,
+	};
 	struct check_args args = { .ops = DEFAULT_OPS, .threads = 1 };
+	struct check_done done = { 0 };
 	struct report *report;
 	char repeat[256];
 	int status;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &args);
+	if (args.schedules)
+		return cli_schedules(argv);
 	if (!args.seed_given)
 		args.seed = made_up_seed();
-	repeat_command(&args, repeat, sizeof(repeat));
 	report = calloc(1, sizeof(*report));
 	if (!report) {
 		cli_error("out of memory");
@@ -229,20 +375,24 @@ int cli_check(int argc, char **argv)
 	}
 	/* Before it begins: if the worst happens, this is what is needed. */
 	if (!args.json) {
-		printf("seed %llu, %llu operations, %llu thread%s\n", (unsigned long long)args.seed,
-		       (unsigned long long)args.ops, (unsigned long long)args.threads,
-		       args.threads > 1 ? "s" : "");
+		printf("seed %llu, %llu operations%s, %llu thread%s%s\n",
+		       (unsigned long long)args.seed, (unsigned long long)args.ops,
+		       args.seconds ? " a round" : "", (unsigned long long)args.threads,
+		       args.threads > 1 ? "s" : "", args.faults ? ", allocations fail" : "");
 		fflush(stdout);
 	}
+	done.seeds = args.json ? json_object_new_array() : NULL;
 	um_thread_register();
-	status = check_all(&args, report);
+	status = check_rounds(&args, report, &done);
 	um_thread_unregister();
+	repeat_command(&args, repeat, sizeof(repeat));
 	if (status == CLI_OK || status == CLI_FINDING) {
-		int printed = print(&args, report, repeat);
+		int printed = print(&args, report, &done, repeat);
 
 		if (printed)
 			status = printed;
 	}
+	json_object_put(done.seeds);
 	free(report);
 	free(args.list);
 	return status;

@@ -147,4 +147,17 @@ int cli_compare(const char *path, const char *name, const struct cli_replay_opti
  */
 int cli_recording(const char *path, char **argv, struct record_result *res, bool *failed);
 
+/* schedules.c */
+
+/* Options of the program that chooses schedules. The input is a bool: one was given. */
+extern const struct argp cli_schedules_argp;
+
+/**
+ * cli_schedules - become that program
+ * @argv: its arguments
+ *
+ * Return: exit status, if that was not possible; with a message.
+ */
+int cli_schedules(char **argv);
+
 #endif /* CLI_H */

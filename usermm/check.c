@@ -114,10 +114,11 @@ static void print_repeat(const struct checker *checker, const struct check_actor
 
 	fprintf(checker->log,
 		"finding after operation %llu of thread %u; to repeat:\n"
-		"anonrmap check --seed %llu --ops %llu --threads %u --topology %s\n",
+		"anonrmap check --seed %llu --ops %llu --threads %u --topology %s%s\n",
 		(unsigned long long)actor->ops, actor->id, (unsigned long long)options->seed,
 		(unsigned long long)options->ops, checker->threads,
-		options->topology ? options->topology : "regular");
+		options->topology ? options->topology : "regular",
+		options->faults ? " --faults" : "");
 	fflush(checker->log);
 }
 
@@ -251,7 +252,7 @@ int um_check_run(const struct um_check_options *options, struct um_check_result 
 	int err;
 
 	memset(result, 0, sizeof(*result));
-	if (checker.threads > MAX_THREADS)
+	if (checker.threads > MAX_THREADS || (options->faults && checker.threads > 1))
 		return -EINVAL;
 	actors = calloc(checker.threads, sizeof(*actors));
 	if (!actors)
@@ -269,6 +270,8 @@ int um_check_run(const struct um_check_options *options, struct um_check_result 
 		end_actor(&actors[i]);
 		result->ops += actors[i].ops;
 	}
+	result->injected = checker.injected;
+	result->denied = checker.denied;
 	result->findings = end_world(&checker);
 	if (!err && result->findings)
 		err = -EIO;

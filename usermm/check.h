@@ -20,6 +20,8 @@
  * @log: findings, the command that repeats them, and with @verbose all operations;
  *	NULL: stderr
  * @verbose: print each operation before it is done
+ * @faults: with one thread: try each call with each of its allocations failing, before it
+ *	is done
  */
 struct um_check_options {
 	uint64_t seed;
@@ -29,6 +31,7 @@ struct um_check_options {
 	enum um_check check;
 	FILE *log;
 	bool verbose;
+	bool faults;
 };
 
 /**
@@ -36,11 +39,14 @@ struct um_check_options {
  * @stats: at the end, before the last processes exited
  * @findings: how many
  * @ops: operations done; fewer than asked for when there were findings
+ * @injected: with faults: allocations that were made to fail
+ * @denied: with faults: calls that have failed with -ENOMEM by that
  */
 struct um_check_result {
 	struct um_stats stats;
 	uint64_t findings;
 	uint64_t ops;
+	uint64_t injected, denied;
 };
 
 /**
@@ -49,7 +55,7 @@ struct um_check_result {
  * @result: out
  *
  * Context: a registered thread. Returns 0, -EIO when there were findings, -EINVAL for
- * an unknown topology, or -ENOMEM.
+ * an unknown topology, faults with several threads, or -ENOMEM.
  */
 int um_check_run(const struct um_check_options *options, struct um_check_result *result);
 

@@ -9,8 +9,7 @@
  */
 #include <string.h>
 #include <sys/mman.h>
-#include <kshim/fault.h>
-#include "check_ops.h"
+#include "check_faults.h"
 
 #ifndef MREMAP_DONTUNMAP
 #define MREMAP_DONTUNMAP	4
@@ -242,8 +241,9 @@ static uint64_t huge_addr(struct check_actor *actor, struct check_mm *proc)
 	addr = actor->arena.start +
 		check_below(actor, actor->arena.pages / HUGE_PAGES) * UM_HUGE_SIZE;
 	say(actor, SAY_MM "mmap %lx huge", um_mm_id(proc->mm), addr);
-	um_mmap(proc->mm, addr, UM_HUGE_SIZE, PROT_READ | PROT_WRITE,
-		MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, &result);
+	CHECK_TRY(actor, CHECK_UNCHANGED,
+		  um_mmap(proc->mm, addr, UM_HUGE_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, NULL, 0, &result));
 	return addr;
 }
 
@@ -264,13 +264,60 @@ static uint64_t some_content(struct check_actor *actor)
 	return chance(actor, 40) ? 1 + check_below(actor, 3) : check_random(actor);
 }
 
+/* -- Calls, and what they may leave when memory fails -------------------------------- */
+
+/* The pages before the one that failed, and the stack that grew for it. */
+static struct check_promise fault_promise(struct mm_struct *mm, uint64_t addr, uint64_t pages)
+{
+	struct um_vma_info vmas[CHECK_VMAS];
+	size_t i, nr = um_vmas(mm, vmas, CHECK_VMAS);
+	uint64_t start = addr & ~(UM_PAGE_SIZE - 1), end = start + pages * UM_PAGE_SIZE;
+
+	for (i = 0; i < nr && i < CHECK_VMAS; i++) {
+		if (vmas[i].start < start)
+			continue;
+		if (vmas[i].flags & VMA_GROWSDOWN && vmas[i].start > end)
+			end = vmas[i].start;
+		break;
+	}
+	return CHECK_CHANGES(mm, start, end - start);
+}
+
+/* What was at the target is gone, and so is the end of what was to shrink. */
+static struct check_promise mremap_promise(struct mm_struct *mm, struct range from,
+					   uint64_t new_len, int flags, uint64_t to)
+{
+	struct check_promise promise = { .mm = mm };
+
+	if (flags & MREMAP_FIXED) {
+		promise.may_change[0].start = to;
+		promise.may_change[0].end = to + new_len;
+	}
+	if (new_len < from.len) {
+		promise.may_change[1].start = from.addr + new_len;
+		promise.may_change[1].end = from.addr + from.len;
+	}
+	return promise;
+}
+
+/* The pages before the one that failed have moved. */
+static struct check_promise uffd_promise(struct mm_struct *mm, uint64_t dst, uint64_t src,
+					 uint64_t len)
+{
+	struct check_promise promise = CHECK_CHANGES(mm, dst, len);
+
+	promise.may_change[1].start = src;
+	promise.may_change[1].end = src + len;
+	return promise;
+}
+
 static int do_write(struct check_actor *actor, struct mm_struct *mm, uint64_t addr,
 		    uint64_t content)
 {
 	int err;
 
 	say(actor, SAY_MM "write %lx %lx", um_mm_id(mm), addr, content);
-	err = um_write(mm, addr, content);
+	err = CHECK_TRY(actor, fault_promise(mm, addr, 1), um_write(mm, addr, content));
 	say(actor, "-> %d", err);
 	return err;
 }
@@ -281,7 +328,7 @@ static int do_read(struct check_actor *actor, struct mm_struct *mm, uint64_t add
 	int err;
 
 	say(actor, SAY_MM "read %lx", um_mm_id(mm), addr);
-	err = um_read(mm, addr, &content);
+	err = CHECK_TRY(actor, fault_promise(mm, addr, 1), um_read(mm, addr, &content));
 	say(actor, "-> %d %lx", err, content);
 	return err;
 }
@@ -294,7 +341,8 @@ static int do_mremap(struct check_actor *actor, struct mm_struct *mm, struct ran
 
 	say(actor, SAY_MM "mremap %lx %lx -> %lx %lx flags %x", um_mm_id(mm), from.addr, from.len,
 	    to, new_len, flags);
-	err = um_mremap(mm, from.addr, from.len, new_len, flags, to, &result);
+	err = CHECK_TRY(actor, mremap_promise(mm, from, new_len, flags, to),
+			um_mremap(mm, from.addr, from.len, new_len, flags, to, &result));
 	say(actor, "-> %d %lx", err, result);
 	return err;
 }
@@ -305,7 +353,8 @@ static int do_madvise(struct check_actor *actor, struct mm_struct *mm, struct ra
 	int err;
 
 	say(actor, SAY_MM "madvise %lx %lx %d", um_mm_id(mm), range.addr, range.len, advice);
-	err = um_madvise(mm, range.addr, range.len, advice);
+	err = CHECK_TRY(actor, CHECK_CHANGES(mm, range.addr, range.len),
+			um_madvise(mm, range.addr, range.len, advice));
 	say(actor, "-> %d", err);
 	return err;
 }
@@ -342,13 +391,22 @@ int check_need_mm(struct check_actor *actor)
 
 	if (some_mm(actor))
 		return 0;
-	err = um_mm_create(actor->checker->world, &proc->mm);
+	err = CHECK_TRY(actor, CHECK_UNCHANGED,
+			um_mm_create(actor->checker->world, &proc->mm));
 	if (err)
 		return err;
 	proc->users = 1;
 	proc->shared = false;
 	proc->has_heap = !um_brk_init(proc->mm, HEAP_START);
 	return 0;
+}
+
+static int do_fork(struct check_actor *actor, const struct check_mm *proc, struct mm_struct *mm,
+		   struct mm_struct **child)
+{
+	if (proc->shared)
+		return um_fork_known(mm, actor->arena.start, arena_end(actor), child);
+	return CHECK_TRY(actor, CHECK_UNCHANGED, um_fork(mm, child));
 }
 
 static void op_fork(struct check_actor *actor, struct check_mm *proc)
@@ -358,8 +416,7 @@ static void op_fork(struct check_actor *actor, struct check_mm *proc)
 	if (!child)
 		return;
 	say(actor, SAY_MM "fork", um_mm_id(proc->mm));
-	if (proc->shared ? um_fork_known(proc->mm, actor->arena.start, arena_end(actor),
-					 &child->mm) : um_fork(proc->mm, &child->mm)) {
+	if (do_fork(actor, proc, proc->mm, &child->mm)) {
 		child->mm = NULL;
 		return;
 	}
@@ -384,8 +441,7 @@ static void op_lineage(struct check_actor *actor, struct check_mm *proc)
 		uint64_t addr = mapped_addr_with(actor, &(struct check_mm) { .mm = mm }, VMA_WRITE);
 
 		say(actor, SAY_MM "lineage", um_mm_id(mm));
-		if (proc->shared ? um_fork_known(mm, actor->arena.start, arena_end(actor), &next) :
-				   um_fork(mm, &next))
+		if (do_fork(actor, proc, mm, &next))
 			break;
 		if (mm != proc->mm)
 			um_exit(mm);
@@ -431,11 +487,13 @@ static void op_exec(struct check_actor *actor, struct check_mm *proc)
 	struct mm_struct *mm;
 	int err;
 
-	if (proc->shared || um_mm_create(actor->checker->world, &mm))
+	if (proc->shared ||
+	    CHECK_TRY(actor, CHECK_UNCHANGED, um_mm_create(actor->checker->world, &mm)))
 		return;
 	say(actor, SAY_MM "exec: mm %u stack %lx-%lx args %lu shift %lx", um_mm_id(proc->mm),
 	    um_mm_id(mm), start, end, args, shift);
-	err = um_exec_stack(mm, start, end, args, shift, 8UL << 20);
+	err = CHECK_TRY(actor, CHECK_UNCHANGED,
+			um_exec_stack(mm, start, end, args, shift, 8UL << 20));
 	while (proc->users--)
 		um_exit(proc->mm);
 	proc->mm = mm;
@@ -483,7 +541,8 @@ static void op_mmap(struct check_actor *actor, struct check_mm *proc)
 		addr = 0;
 	say(actor, SAY_MM "mmap %lx %lx prot %x flags %x file %d pgoff %lx", um_mm_id(proc->mm),
 	    addr, len, prot, flags, nr, pgoff);
-	err = um_mmap(proc->mm, addr, len, prot, flags, file, pgoff, &result);
+	err = CHECK_TRY(actor, CHECK_UNCHANGED,
+			um_mmap(proc->mm, addr, len, prot, flags, file, pgoff, &result));
 	say(actor, "-> %d %lx", err, result);
 }
 
@@ -493,7 +552,7 @@ static void op_munmap(struct check_actor *actor, struct check_mm *proc)
 	int err;
 
 	say(actor, SAY_MM "munmap %lx %lx", um_mm_id(proc->mm), range.addr, range.len);
-	err = um_munmap(proc->mm, range.addr, range.len);
+	err = CHECK_TRY(actor, CHECK_UNCHANGED, um_munmap(proc->mm, range.addr, range.len));
 	say(actor, "-> %d", err);
 }
 
@@ -575,7 +634,8 @@ static void op_mprotect(struct check_actor *actor, struct check_mm *proc)
 	int prot = some_prot(actor), err;
 
 	say(actor, SAY_MM "mprotect %lx %lx %x", um_mm_id(proc->mm), range.addr, range.len, prot);
-	err = um_mprotect(proc->mm, range.addr, range.len, prot);
+	err = CHECK_TRY(actor, CHECK_CHANGES(proc->mm, range.addr, range.len),
+			um_mprotect(proc->mm, range.addr, range.len, prot));
 	say(actor, "-> %d", err);
 }
 
@@ -601,7 +661,7 @@ static void op_brk(struct check_actor *actor, struct check_mm *proc)
 	if (!proc->has_heap)
 		return;
 	say(actor, SAY_MM "brk %lx", um_mm_id(proc->mm), brk);
-	err = um_brk(proc->mm, brk);
+	err = CHECK_TRY(actor, CHECK_UNCHANGED, um_brk(proc->mm, brk));
 	say(actor, "-> %d", err);
 }
 
@@ -612,15 +672,17 @@ static void op_mlock(struct check_actor *actor, struct check_mm *proc)
 
 	say(actor, SAY_MM "mlock %lx %lx %d %d", um_mm_id(proc->mm), range.addr, range.len, on,
 	    onfault);
-	um_mlock(proc->mm, range.addr, range.len, on, onfault);
+	CHECK_TRY(actor, CHECK_CHANGES(proc->mm, range.addr, range.len),
+		  um_mlock(proc->mm, range.addr, range.len, on, onfault));
 }
 
 static void op_mlockall(struct check_actor *actor, struct check_mm *proc)
 {
-	bool now = chance(actor, 15), future = chance(actor, 15);
+	bool now = chance(actor, 15), future = chance(actor, 15), onfault;
 
 	say(actor, SAY_MM "mlockall %d %d", um_mm_id(proc->mm), now, future);
-	um_mlockall(proc->mm, now, future, chance(actor, 50));
+	onfault = chance(actor, 50);
+	CHECK_TRY_SILENT(actor, um_mlockall(proc->mm, now, future, onfault));
 }
 
 static void op_vma_name(struct check_actor *actor, struct check_mm *proc)
@@ -631,7 +693,8 @@ static void op_vma_name(struct check_actor *actor, struct check_mm *proc)
 
 	say(actor, SAY_MM "name %lx %lx %s", um_mm_id(proc->mm), range.addr, range.len,
 	    name ? name : "-");
-	um_vma_name(proc->mm, range.addr, range.len, name);
+	CHECK_TRY(actor, CHECK_CHANGES(proc->mm, range.addr, range.len),
+		  um_vma_name(proc->mm, range.addr, range.len, name));
 }
 
 static void op_uffd_move(struct check_actor *actor, struct check_mm *proc)
@@ -646,7 +709,8 @@ static void op_uffd_move(struct check_actor *actor, struct check_mm *proc)
 	if (chance(actor, 60))
 		do_madvise(actor, proc->mm, (struct range) { dst, len }, MADV_DONTNEED);
 	say(actor, SAY_MM "uffd_move %lx <- %lx %lx", um_mm_id(proc->mm), dst, src, len);
-	err = um_uffd_move(proc->mm, dst, src, len);
+	err = CHECK_TRY(actor, uffd_promise(proc->mm, dst, src, len),
+			um_uffd_move(proc->mm, dst, src, len));
 	say(actor, "-> %d", err);
 }
 
@@ -701,7 +765,8 @@ static void op_touch(struct check_actor *actor, struct check_mm *proc)
 	int err;
 
 	say(actor, SAY_MM "touch %lx %lx", um_mm_id(proc->mm), range.addr, range.len);
-	err = um_touch(proc->mm, range.addr, range.len / UM_PAGE_SIZE);
+	err = CHECK_TRY(actor, fault_promise(proc->mm, range.addr, range.len / UM_PAGE_SIZE),
+			um_touch(proc->mm, range.addr, range.len / UM_PAGE_SIZE));
 	say(actor, "-> %d", err);
 }
 
@@ -715,7 +780,7 @@ static void op_touch_huge(struct check_actor *actor, struct check_mm *proc)
 	else
 		addr = mapped_addr(actor, proc);
 	say(actor, SAY_MM "touch huge %lx", um_mm_id(proc->mm), addr);
-	err = um_touch_huge(proc->mm, addr);
+	err = CHECK_TRY(actor, fault_promise(proc->mm, addr, 1), um_touch_huge(proc->mm, addr));
 	say(actor, "-> %d", err);
 }
 
@@ -734,7 +799,7 @@ static void op_reclaim(struct check_actor *actor, struct check_mm *proc __attrib
 	long pages = 1 + check_below(actor, 64);
 
 	say(actor, "reclaim %ld", pages);
-	um_reclaim(actor->checker->world, pages);
+	CHECK_TRY_SILENT(actor, um_reclaim(actor->checker->world, pages));
 }
 
 static void op_migrate(struct check_actor *actor, struct check_mm *proc __attribute__((unused)))
@@ -742,7 +807,7 @@ static void op_migrate(struct check_actor *actor, struct check_mm *proc __attrib
 	long pages = 1 + check_below(actor, 64);
 
 	say(actor, "migrate %ld", pages);
-	um_migrate(actor->checker->world, pages);
+	CHECK_TRY_SILENT(actor, um_migrate(actor->checker->world, pages));
 }
 
 static void op_age(struct check_actor *actor, struct check_mm *proc __attribute__((unused)))
@@ -750,7 +815,7 @@ static void op_age(struct check_actor *actor, struct check_mm *proc __attribute_
 	long pages = 1 + check_below(actor, 64);
 
 	say(actor, "age %ld", pages);
-	um_age(actor->checker->world, pages);
+	CHECK_TRY_SILENT(actor, um_age(actor->checker->world, pages));
 }
 
 static void op_swapoff(struct check_actor *actor, struct check_mm *proc __attribute__((unused)))
@@ -758,7 +823,7 @@ static void op_swapoff(struct check_actor *actor, struct check_mm *proc __attrib
 	int err;
 
 	say(actor, "swapoff");
-	err = um_swapoff(actor->checker->world);
+	err = CHECK_TRY(actor, CHECK_UNCHANGED, um_swapoff(actor->checker->world));
 	say(actor, "-> %d", err);
 }
 
@@ -767,7 +832,7 @@ static void op_ksm(struct check_actor *actor, struct check_mm *proc __attribute_
 	long pages = 1 + check_below(actor, 256);
 
 	say(actor, "ksm %ld", pages);
-	um_ksm_scan(actor->checker->world, pages);
+	CHECK_TRY_SILENT(actor, um_ksm_scan(actor->checker->world, pages));
 }
 
 /*
@@ -791,10 +856,10 @@ static void op_twins(struct check_actor *actor, struct check_mm *proc)
 		do_write(actor, twins[i]->mm, addr[i], content);
 	}
 	for (i = 0; i < 3; i++)
-		um_ksm_scan(world, 512);
+		CHECK_TRY_SILENT(actor, um_ksm_scan(world, 512));
 	/* The first time all have been used. */
 	for (i = 0; i < 2; i++)
-		um_reclaim(world, 8192);
+		CHECK_TRY_SILENT(actor, um_reclaim(world, 8192));
 	for (i = 0; i < 2; i++) {
 		if (chance(actor, 30))
 			do_write(actor, twins[i]->mm, addr[i], some_content(actor));
@@ -811,7 +876,7 @@ static void op_collapse(struct check_actor *actor, struct check_mm *proc)
 	for (i = check_below(actor, 8); i >= 0; i--)
 		do_write(actor, proc->mm, addr + i * UM_PAGE_SIZE, some_content(actor));
 	say(actor, SAY_MM "collapse %lx", um_mm_id(proc->mm), addr);
-	err = um_collapse(proc->mm, addr);
+	err = CHECK_TRY(actor, CHECK_UNCHANGED, um_collapse(proc->mm, addr));
 	say(actor, "-> %d", err);
 }
 
@@ -821,7 +886,7 @@ static void op_split(struct check_actor *actor, struct check_mm *proc)
 	int err;
 
 	say(actor, SAY_MM "split huge %lx", um_mm_id(proc->mm), addr);
-	err = um_split_huge(proc->mm, addr);
+	err = CHECK_TRY(actor, CHECK_UNCHANGED, um_split_huge(proc->mm, addr));
 	say(actor, "-> %d", err);
 }
 
@@ -832,7 +897,7 @@ static void op_failure(struct check_actor *actor, struct check_mm *proc)
 	int err;
 
 	say(actor, SAY_MM "memory failure %lx", um_mm_id(proc->mm), addr);
-	err = um_memory_failure(proc->mm, addr, &victims);
+	err = CHECK_TRY(actor, CHECK_UNCHANGED, um_memory_failure(proc->mm, addr, &victims));
 	say(actor, "-> %d, %u victims", err, victims);
 }
 
@@ -887,7 +952,7 @@ void check_op(struct check_actor *actor)
 	for (i = 0; pick >= operations[i].weight; i++)
 		pick -= operations[i].weight;
 	/* Now and then, memory runs out somewhere on the way. */
-	if (chance(actor, 12)) {
+	if (chance(actor, 12) && !actor->checker->options->faults) {
 		say(actor, "allocation fails");
 		kshim_fail_nth(1 + check_below(actor, 16));
 	}

@@ -34,6 +34,7 @@ struct checker {
 	struct um_world *world;
 	struct um_file *files[CHECK_FILES];
 	unsigned int threads;
+	uint64_t injected, denied;	/* one thread */
 };
 
 struct check_actor {

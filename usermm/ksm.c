@@ -27,7 +27,10 @@
 #include "ksm.h"
 #include "pgtable.h"
 
-#define KSM_BUCKETS	4096U
+#ifndef KSM_HASH_BITS
+#define KSM_HASH_BITS	12
+#endif
+#define KSM_BUCKETS	(1U << KSM_HASH_BITS)
 #define KSM_BATCH	64
 
 struct ksm_node {
@@ -72,7 +75,7 @@ struct ksm_state {
 
 static unsigned int ksm_hash(u64 x)
 {
-	return (x * 0x9e3779b97f4a7c15ULL) >> 52;
+	return (x * 0x9e3779b97f4a7c15ULL) >> (64 - KSM_HASH_BITS);
 }
 
 static unsigned int place_hash(unsigned int mm_id, unsigned long addr)

@@ -208,18 +208,20 @@ struct free_range {
 	unsigned long start, last, floor, ceiling_last;
 };
 
-/* Below @table, which starts at @base. */
+/* Below @table, which starts at @base and has a part of the range. */
 static void free_below(struct mm_struct *mm, struct um_pgtable *table, unsigned long base,
 		       const struct free_range *range)
 {
 	unsigned long span = 1UL << (PAGE_SHIFT + 9 * table->level);
-	unsigned int i;
+	unsigned long end = base + 512 * span - 1;
+	unsigned int i = pgtable_index(max(base, range->start), table->level);
+	unsigned int stop = pgtable_index(min(end, range->last), table->level);
 
-	for (i = 0; i < 512; i++) {
+	for (; i <= stop; i++) {
 		unsigned long first = base + i * span, last = first + span - 1;
 		pte_t entry = entry_acquire(table, first, table->level);
 
-		if (!pte_is_table(entry) || last < range->start || first > range->last)
+		if (!pte_is_table(entry))
 			continue;
 		if (first < range->floor || last > range->ceiling_last) {
 			if (table->level > 1)

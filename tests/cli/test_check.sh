@@ -23,4 +23,41 @@ grep -q "FAILED" "$dir/out"
 ok $? "a topology that misses mappings: verdict"
 "$anonrmap" check --seed 5 --ops 200 > /dev/full 2> "$dir/err"
 is 2 $? "full disk"
+
+# Allocations that fail.
+try check --seed 5 --ops 400 --faults
+is 0 $status "400 operations, each with its allocations failing"
+grep -qE "^[1-9][0-9]* allocations failed, and [1-9][0-9]* calls by that" "$dir/out" &&
+	grep -q "anonrmap check --seed 5 --ops 400 --faults" "$dir/out"
+ok $? "failures are counted, and the command to repeat says --faults"
+cp "$dir/out" "$dir/first"
+try check --seed 5 --ops 400 --faults
+sed -i '/^seconds/d' "$dir/first" "$dir/out"
+cmp -s "$dir/first" "$dir/out"
+ok $? "the same seed, the same failures"
+try check --seed 5 --ops 200 --faults --topology lazy --json
+json 'd["random"]["injected"] >= d["random"]["denied"] > 100 and d["random"]["rounds"] == 1 and
+      d["random"]["round_seeds"] == [5] and d["random"]["operations"] == 200 and
+      d["topologies"][0]["checks"]["findings"] == 0' "document with failures"
+"$blind" check --seed 5 --ops 2000 --topology blind --faults > "$dir/out" 2> "$dir/err"
+is 1 $? "failures in a topology that misses mappings: exit status 1"
+gives 2 "one thread" "failures and threads exclude each other" check --faults --threads 2
+
+# Rounds.
+try check --time 1 --ops 100 --seed 9 --topology lazy --json
+is 0 $status "a second of rounds"
+json 'd["random"]["rounds"] == len(d["random"]["round_seeds"]) >= 1 and
+      d["random"]["round_seeds"][0] == 9 == d["seed"] and
+      len(set(d["random"]["round_seeds"])) == d["random"]["rounds"] and
+      d["trace"]["events"] == 100 * d["random"]["rounds"] == d["random"]["operations"] and
+      d["repeat"] == "anonrmap check --seed %d --ops 100 --topology lazy" %
+      d["random"]["round_seeds"][-1]' "rounds, their seeds, and the command for the last"
+try check --time 1 --ops 100 --seed 9 --topology lazy
+grep -q "^round 1: seed 9$" "$dir/out" && grep -qE "^[0-9]+ rounds, [0-9]+00 operations" "$dir/out"
+ok $? "rounds are printed as they begin"
+"$blind" check --time 60 --ops 1000 --seed 5 --topology blind > "$dir/out" 2> "$dir/err"
+is 1 $? "rounds end with the first finding"
+grep -q "to repeat the last round: anonrmap check --seed" "$dir/out"
+ok $? "the round with the finding can be repeated"
+gives 2 "not a whole number" "no time" check --time 0
 finish

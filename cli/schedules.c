@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * anonrmap check --schedules and relatives: another program does that
+ *
+ * All of it is compiled for threads that run one at a time. It reads the same options.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+#define PROGRAM		"anonrmap-schedules"
+
+enum {
+	KEY_SCHEDULES = 1000, KEY_SCENARIO, KEY_BOUND, KEY_PCT, KEY_CHANGES, KEY_JOBS, KEY_REPLAY,
+	KEY_MINIMISE, KEY_LIST,
+};
+
+static const struct argp_option options[] = {
+	{ "schedules", KEY_SCHEDULES, "N", 0,
+	  "Try up to N schedules of each scenario; 0: all there are", 1 },
+	{ "scenario", KEY_SCENARIO, "LIST", 0, "These, with commas between them (default: all)",
+	  1 },
+	{ "bound", KEY_BOUND, "B", 0, "Preemptions, at most (default: the scenario's own)", 1 },
+	{ "pct", KEY_PCT, NULL, 0, "At random, by priorities that change", 1 },
+	{ "changes", KEY_CHANGES, "N", 0, "With --pct: how often, 1 to 16 (default: 3)", 1 },
+	{ "jobs", KEY_JOBS, "N", 0, "Processes (default: one for each processor)", 1 },
+	{ "replay", KEY_REPLAY, "SCHEDULE", 0, "Repeat a schedule, and print its accesses", 1 },
+	{ "minimise", KEY_MINIMISE, NULL, 0,
+	  "Shorten the SCHEDULE that follows, or those found, while the failure stays", 1 },
+	{ "list", KEY_LIST, NULL, 0, "List the scenarios", 1 },
+	{ 0 }
+};
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	bool *wanted = state->input;
+
+	(void)arg;
+	switch (key) {
+	case ARGP_KEY_ARG:
+		/* The other program knows whether it has a use for that. */
+		return *wanted ? 0 : ARGP_ERR_UNKNOWN;
+	case KEY_SCHEDULES ... KEY_LIST:
+		*wanted = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+const struct argp cli_schedules_argp = { .options = options, .parser = parse };
+
+/* Next to us, or where a build has it. Returns false when there is none. */
+static bool find_program(char *path, size_t room)
+{
+	static const char *const places[] = { "/" PROGRAM, "/../schedules/" PROGRAM };
+	const char *given = getenv("ANONRMAP_SCHEDULES");
+	char self[PATH_MAX];
+	ssize_t len;
+
+	if (given) {
+		snprintf(path, room, "%s", given);
+		return true;
+	}
+	len = readlink("/proc/self/exe", self, sizeof(self) - 1);
+	if (len < 0)
+		return false;
+	self[len] = '\0';
+	*strrchr(self, '/') = '\0';
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		snprintf(path, room, "%s%s", self, places[i]);
+		if (!access(path, X_OK))
+			return true;
+	}
+	return false;
+}
+
+int cli_schedules(char **argv)
+{
+	char path[2 * PATH_MAX];
+
+	if (!find_program(path, sizeof(path))) {
+		cli_error("there is no " PROGRAM " next to anonrmap");
+		return CLI_CANNOT;
+	}
+	fflush(NULL);
+	execv(path, argv);
+	cli_error("%s: %s", path, strerror(errno));
+	return CLI_CANNOT;
+}

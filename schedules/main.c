@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * anonrmap-schedules: the part of anonrmap check that chooses who runs
+ *
+ * A program of its own, as everything in it is compiled for that: see <kshim/sched.h>.
+ */
+#include <argp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "jobs.h"
+
+#define MAX_JOBS	1024
+#define MAX_BOUND	20
+
+static const char doc[] =
+"Runs the threads of small scenarios one at a time, and chooses at every access to what they "
+"share who goes on: in all ways that need no more than a few preemptions, or at random.\v"
+"Exit status: 0 all well; 1 a schedule failed; 2 usage; 3 not possible on this machine.";
+
+/* Short ones are those that anonrmap check has. */
+enum {
+	KEY_TOPOLOGY = 't', KEY_SEED = 's', KEY_JSON = 'j',
+	KEY_SCHEDULES = 1000, KEY_SCENARIO, KEY_BOUND, KEY_PCT, KEY_CHANGES, KEY_JOBS, KEY_REPLAY,
+	KEY_MINIMISE, KEY_LIST,
+};
+
+static const struct argp_option option_table[] = {
+	{ "schedules", KEY_SCHEDULES, "N", 0,
+	  "Try up to N schedules of each scenario; 0: all there are", 1 },
+	{ "scenario", KEY_SCENARIO, "LIST", 0, "These, with commas between them (default: all)",
+	  1 },
+	{ "bound", KEY_BOUND, "B", 0, "Preemptions, at most (default: the scenario's own)", 1 },
+	{ "pct", KEY_PCT, NULL, 0, "At random, by priorities that change", 1 },
+	{ "changes", KEY_CHANGES, "N", 0, "With --pct: how often, 1 to 16 (default: 3)", 1 },
+	{ "seed", KEY_SEED, "S", 0, "With --pct: seed of the random numbers (default: 1)", 1 },
+	{ "topology", KEY_TOPOLOGY, "LIST", 0, "On these (default: all that a scenario is for)",
+	  1 },
+	{ "jobs", KEY_JOBS, "N", 0, "Processes (default: one for each processor)", 1 },
+	{ "json", KEY_JSON, NULL, 0, "Report as one JSON document", 1 },
+	{ "replay", KEY_REPLAY, "SCHEDULE", 0, "Repeat this schedule, and print its accesses", 2 },
+	{ "minimise", KEY_MINIMISE, NULL, 0,
+	  "Shorten SCHEDULE, or those that are found, while the failure stays", 2 },
+	{ "list", KEY_LIST, NULL, 0, "List the scenarios", 3 },
+	{ 0 }
+};
+
+struct args {
+	struct options options;
+	const char *replay, *schedule;	/* to minimise */
+	bool list, searching;
+};
+
+static uint64_t number(const char *name, const char *text, uint64_t min, uint64_t max,
+		       struct argp_state *state)
+{
+	char *end;
+	unsigned long long n = strtoull(text, &end, 10);
+
+	if (!*text || strspn(text, "0123456789") != strlen(text) || strlen(text) > 19 ||
+	    n < min || n > max)
+		argp_error(state, "--%s %s: not a whole number from %llu to %llu", name, text,
+			   (unsigned long long)min, (unsigned long long)max);
+	return n;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct args *args = state->input;
+	struct options *options = &args->options;
+
+	switch (key) {
+	case KEY_SCHEDULES:
+		options->limit = number("schedules", arg, 0, INT64_MAX, state);
+		args->searching = true;
+		break;
+	case KEY_SCENARIO:
+		options->scenarios = arg;
+		break;
+	case KEY_BOUND:
+		options->bound = number("bound", arg, 0, MAX_BOUND, state);
+		options->bound_given = true;
+		break;
+	case KEY_PCT:
+		options->pct = true;
+		break;
+	case KEY_CHANGES:
+		options->changes = number("changes", arg, 1, 16, state);
+		break;
+	case KEY_SEED:
+		options->seed = number("seed", arg, 0, INT64_MAX, state);
+		break;
+	case KEY_TOPOLOGY:
+		options->topologies = arg;
+		break;
+	case KEY_JOBS:
+		options->jobs = number("jobs", arg, 1, 256, state);
+		break;
+	case KEY_JSON:
+		options->json = true;
+		break;
+	case KEY_REPLAY:
+		args->replay = arg;
+		break;
+	case KEY_MINIMISE:
+		options->minimise = true;
+		break;
+	case KEY_LIST:
+		args->list = true;
+		break;
+	case ARGP_KEY_ARG:
+		if (!options->minimise || args->searching || args->schedule)
+			return ARGP_ERR_UNKNOWN;
+		args->schedule = arg;
+		break;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+	return 0;
+}
+
+/* Is a word one of a list with commas? Without a list, yes. */
+static bool listed(const char *list, const char *word, size_t len)
+{
+	while (list) {
+		size_t n = strcspn(list, ",");
+
+		if (n == len && !memcmp(list, word, len))
+			return true;
+		if (!list[n])
+			return false;
+		list += n + 1;
+	}
+	return true;
+}
+
+/* Adds those that are asked for and have so many threads. Returns how many there are then. */
+static unsigned int add_jobs(struct job *jobs, unsigned int nr, const struct options *options,
+			     unsigned int nr_threads)
+{
+	unsigned int i;
+
+	for (i = 0; schedule_scenarios[i]; i++) {
+		const struct schedule_scenario *scenario = schedule_scenarios[i];
+		const char *topology = scenario->topologies;
+		size_t len;
+
+		if (scenario->nr_threads != nr_threads ||
+		    !listed(options->scenarios, scenario->name, strlen(scenario->name)))
+			continue;
+		for (; *topology; topology += len + !!topology[len]) {
+			len = strcspn(topology, ",");
+			if (!listed(options->topologies, topology, len) || nr == MAX_JOBS)
+				continue;
+			jobs[nr].scenario = scenario;
+			snprintf(jobs[nr].topology, sizeof(jobs[nr].topology), "%.*s", (int)len,
+				 topology);
+			jobs[nr].options = options;
+			jobs[nr].outcome = jobs_outcome();
+			if (!jobs[nr++].outcome)
+				return 0;
+		}
+	}
+	return nr;
+}
+
+/* What takes longest comes first, so that no processor is left alone with it. */
+static unsigned int make_jobs(struct job *jobs, const struct options *options)
+{
+	unsigned int nr = 0, nr_threads;
+
+	for (nr_threads = SCHEDULE_THREADS; nr_threads; nr_threads--)
+		nr = add_jobs(jobs, nr, options, nr_threads);
+	return nr;
+}
+
+/* The first of a list that is no scenario, or NULL. */
+static const char *unknown_scenario(const char *list, char *name, size_t room)
+{
+	while (list && *list) {
+		size_t n = strcspn(list, ",");
+
+		snprintf(name, room, "%.*s", (int)n, list);
+		if (!schedule_scenario_find(name))
+			return name;
+		list += n + !!list[n];
+	}
+	return NULL;
+}
+
+static int search(const struct options *options)
+{
+	struct job *jobs = calloc(MAX_JOBS, sizeof(*jobs));
+	int status = STATUS_OK;
+	unsigned int nr, i;
+	char name[64];
+
+	if (unknown_scenario(options->scenarios, name, sizeof(name))) {
+		fprintf(stderr, "anonrmap: there is no scenario %s; --list lists them\n", name);
+		free(jobs);
+		return STATUS_USAGE;
+	}
+	nr = jobs ? make_jobs(jobs, options) : 0;
+	if (!nr) {
+		fprintf(stderr, "anonrmap: no scenario is for that topology\n");
+		free(jobs);
+		return STATUS_USAGE;
+	}
+	jobs_run(jobs, nr, options->jobs);
+	if (options->json)
+		report_json(jobs, nr);
+	else
+		report_total(jobs, nr);
+	for (i = 0; i < nr; i++) {
+		if (jobs[i].outcome->findings)
+			status = STATUS_FINDING;
+		free(jobs[i].schedule);
+	}
+	free(jobs);
+	return status;
+}
+
+static int list(void)
+{
+	unsigned int i;
+
+	for (i = 0; schedule_scenarios[i]; i++) {
+		const struct schedule_scenario *scenario = schedule_scenarios[i];
+
+		printf("%-34s %u threads, bound %u, %s, %s\n    %s\n", scenario->name,
+		       scenario->nr_threads, scenario->bound, scenario->topologies,
+		       scenario->rows, scenario->story);
+	}
+	return STATUS_OK;
+}
+
+/* What was printed has arrived, or that is an error of its own. */
+static int flushed(int status)
+{
+	if (!fflush(stdout) && !ferror(stdout))
+		return status;
+	fprintf(stderr, "anonrmap: cannot write to standard output\n");
+	return STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct argp argp = {
+		.options = option_table, .parser = parse, .doc = doc, .args_doc = "[SCHEDULE]",
+	};
+	struct args args = {
+		.options = { .changes = 3, .seed = 1, .jobs = sysconf(_SC_NPROCESSORS_ONLN) },
+	};
+
+	argp_err_exit_status = STATUS_USAGE;
+	argp_parse(&argp, argc, argv, 0, NULL, &args);
+	if (args.list)
+		return flushed(list());
+	if (args.replay && args.options.minimise)
+		args.schedule = args.replay;
+	if (args.schedule)
+		return flushed(minimise_text(args.schedule, args.options.json));
+	if (args.replay)
+		return flushed(replay(args.replay, args.options.json));
+	if (args.options.pct && !args.options.limit)
+		args.options.limit = 10000;
+	return flushed(search(&args.options));
+}
