@@ -13,7 +13,10 @@ static int setup(void **state, const struct um_config *config)
 	t->topology = config->topology;
 	t->lazy = !strcmp(t->topology, "lazy");
 	*state = t;
-	return um_world_create(config, &t->world);
+	if (um_world_create(config, &t->world))
+		return -1;
+	t_faults_world(t->world);
+	return 0;
 }
 
 int t_setup(void **state)
@@ -68,7 +71,8 @@ int um_test_run(const struct CMUnitTest *tests, size_t nr)
 	/* TEST_FILTER='r06*' runs these only. */
 	if (getenv("TEST_FILTER"))
 		cmocka_set_test_filter(getenv("TEST_FILTER"));
-	failed = _cmocka_run_group_tests("um", tests, nr, NULL, NULL);
+	failed = um_faults_wanted() ? um_faults_run(tests, nr) :
+				     _cmocka_run_group_tests("um", tests, nr, NULL, NULL);
 	um_thread_unregister();
 	return failed;
 }

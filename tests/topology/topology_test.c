@@ -774,7 +774,8 @@ static void r34_lazy_joins(void **state)
 		t_write(mm[i], BASE + PG, 1, 100 + i);
 	}
 	assert_objects(t, 16, 0);
-	assert_int_equal(t_stats(t).joins, 24);
+	/* A fork that fails after its child has joined is counted, too. */
+	assert_in_range(t_stats(t).joins, 24, 24 + t_injected());
 	t_migrate(t);
 	t_swap_out(t);
 	for (i = 0; i < 39; i++) {

@@ -784,6 +784,7 @@ static void swap_in_of_a_page_in_use(void **state)
 	t_write(mm, BASE, 1, 100);
 	folio = folio_at(mm, BASE);
 	folio_get(folio);
+	t_faults_busy(true);
 	um_reclaim(t->world, 100);
 	um_reclaim(t->world, 100);
 	assert_true(entry(mm, BASE) & PTE_SWAP);
@@ -793,6 +794,7 @@ static void swap_in_of_a_page_in_use(void **state)
 	t_write(mm, BASE, 1, 200);
 	assert_ptr_equal(folio_at(mm, BASE), folio);
 	folio_put(t->world, folio);
+	t_faults_busy(false);
 	t_expect(mm, BASE, 1, 200);
 }
 
@@ -1078,9 +1080,12 @@ static void cold(void **state)
 	assert_true(entry(mm, BASE + 4 * PG) & PTE_PRESENT);
 	out = t_stats(t).swapped_out;
 	um_reclaim(t->world, 2);
-	assert_int_equal(t_stats(t).swapped_out, out + 2);
-	assert_true(entry(mm, BASE + 4 * PG) & PTE_SWAP);
-	assert_true(entry(mm, BASE + 5 * PG) & PTE_SWAP);
+	/* One that could not be swapped out for want of memory is not cold any more. */
+	if (!t_injected()) {
+		assert_int_equal(t_stats(t).swapped_out, out + 2);
+		assert_true(entry(mm, BASE + 4 * PG) & PTE_SWAP);
+		assert_true(entry(mm, BASE + 5 * PG) & PTE_SWAP);
+	}
 	t_expect(mm, BASE, 8, 100);
 }
 
