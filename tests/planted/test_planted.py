@@ -1,0 +1,299 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Tests of scripts/planted.py: what it reads, what it makes, what it takes for found."""
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent.parent
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(TOP / "scripts"))
+from plant import bugs, build, ctext, find, mutants, run, systematic	# noqa: E402
+
+SOURCE = """\
+/* if (comment) { */
+#define MACRO(x) do { \\
+	f(x); \\
+} while (0)
+static const struct ops ops = {
+	.name = "a { string",
+};
+
+DEFINE_TREE(a, b)
+
+int first(int a,
+	  int b)
+{
+	struct s s = { .a = 1, .b = { 2 } };
+
+	if (!a)
+		return 1;
+	for (;;) {
+		/* spin_lock(x); */
+		if (a && (b ||
+			  s.a))
+			get_anon_vma(x);
+		else
+			x->num_children--;
+	}
+	list_for_each_entry(p, &head, node)
+		list_del(&p->node);
+out:
+	spin_lock(&a->lock);
+	if (a) {
+		spin_unlock(&a->lock);
+		return 2;
+	}
+	smp_store_release(&vma->anon_vma,
+			  make(f(1, 2), 3));
+	spin_unlock(&a->lock);
+	do {
+		smp_rmb();
+	} while (again(a));
+	return 0;
+}
+
+void second(void)
+{
+	spin_lock(&a->lock);
+	spin_unlock(&a->lock);
+}
+"""
+
+BUG = """\
+# SPDX-License-Identifier: GPL-2.0
+story: One line
+	and another.
+file: core/a.c
+rows: R01 R42
+builds: tsan
+found-by: asan core a[lazy], tsan threads r01_b
+in: second
+--- old
+	spin_lock(&a->lock);
++++ new
+--- old
+	spin_unlock(&a->lock);
++++ new
+	spin_unlock(&b->lock);
+"""
+
+
+class Text(unittest.TestCase):
+    def test_functions(self):
+        self.assertEqual([f.name for f in ctext.functions(SOURCE)], ["first", "second"])
+        first = ctext.function_named(SOURCE, "first")
+        self.assertTrue(SOURCE[first.start:].startswith("int first("))
+        self.assertTrue(SOURCE[:first.end].endswith("return 0;\n}"))
+        with self.assertRaises(ValueError):
+            ctext.function_named(SOURCE, "third")
+
+    def test_statements(self):
+        first = ctext.function_named(SOURCE, "first")
+        found = [s.text for s in ctext.statements(SOURCE, first)]
+        self.assertEqual(found, [
+            "struct s s = { .a = 1, .b = { 2 } };", "return 1;", "get_anon_vma(x);",
+            "x->num_children--;", "list_del(&p->node);", "spin_lock(&a->lock);",
+            "spin_unlock(&a->lock);", "return 2;",
+            "smp_store_release(&vma->anon_vma, make(f(1, 2), 3));", "spin_unlock(&a->lock);",
+            "smp_rmb();", "return 0;"])
+        for statement in ctext.statements(SOURCE, first):
+            self.assertEqual(ctext.squeeze(SOURCE[statement.start:statement.end]), statement.text)
+
+    def test_conditions(self):
+        first = ctext.function_named(SOURCE, "first")
+        found = [(c.keyword, c.text) for c in ctext.conditions(SOURCE, first)]
+        self.assertEqual(found, [("if", "!a"), ("if", "a && (b || s.a)"), ("if", "a"),
+                                 ("while", "again(a)")])
+
+    def test_sources_are_understood(self):
+        for path in (TOP / "core").rglob("*.[ch]"):
+            text = path.read_text(encoding="utf-8")
+            for function in ctext.functions(text):
+                last = [s.text for s in ctext.statements(text, function)]
+                self.assertTrue(all(s.endswith(";") and s.count("(") == s.count(")")
+                                    for s in last), (path, function.name, last))
+
+
+class Mutants(unittest.TestCase):
+    def setUp(self):
+        self.all = {m.key: m for m in mutants.of("a.c", SOURCE)}
+
+    def text(self, key):
+        return mutants.apply(SOURCE, self.all["a.c: " + key])
+
+    def test_keys(self):
+        self.assertEqual(sorted(key[5:] for key in self.all), sorted([
+            "first: delete count: get_anon_vma(x);",
+            "first: delete count: x->num_children--;",
+            "first: delete link: list_del(&p->node);",
+            "first: delete link: smp_store_release(&vma->anon_vma, make(f(1, 2), 3));",
+            "first: delete lock: spin_lock(&a->lock);",
+            "first: delete lock and its partner: spin_lock(&a->lock);",
+            "first: delete lock: spin_unlock(&a->lock);",
+            "first: delete lock: spin_unlock(&a->lock); #2",
+            "first: delete barrier: smp_rmb();",
+            "first: plain: smp_store_release(&vma->anon_vma, make(f(1, 2), 3))",
+            "first: negate if: !a", "first: negate if: a && (b || s.a)", "first: negate if: a",
+            "first: negate while: again(a)",
+            "second: delete lock: spin_lock(&a->lock);",
+            "second: delete lock and its partner: spin_lock(&a->lock);",
+            "second: delete lock: spin_unlock(&a->lock);",
+        ]))
+
+    def test_lines_stay(self):
+        for key in self.all:
+            self.assertEqual(self.text(key[5:]).count("\n"), SOURCE.count("\n"))
+
+    def test_texts(self):
+        self.assertIn("if (!(a && (b ||\n\t\t\t  s.a)))",
+                      self.text("first: negate if: a && (b || s.a)"))
+        self.assertIn("WRITE_ONCE(*(&vma->anon_vma), make(f(1, 2), 3))\n;",
+                      self.text("first: plain: smp_store_release(&vma->anon_vma, "
+                                "make(f(1, 2), 3))"))
+        both = self.text("first: delete lock and its partner: spin_lock(&a->lock);")
+        self.assertEqual(both.count("spin_lock(&a"), 1)	# that of second()
+        self.assertEqual(both.count("spin_unlock(&a"), 1)
+        self.assertIn("\t\t\t;\n\t\telse\n", self.text("first: delete count: get_anon_vma(x);"))
+
+
+class Bugs(unittest.TestCase):
+    def setUp(self):
+        self.folder = tempfile.TemporaryDirectory()
+        self.path = Path(self.folder.name) / "name.bug"
+
+    def tearDown(self):
+        self.folder.cleanup()
+
+    def parse(self, text):
+        self.path.write_text(text, encoding="utf-8")
+        return bugs.parse(self.path)
+
+    def test_fields(self):
+        bug = self.parse(BUG)
+        self.assertEqual((bug.name, bug.story, bug.file), ("name", "One line and another.",
+                                                           "core/a.c"))
+        self.assertEqual((bug.rows, bug.builds), (["R01", "R42"], ["tsan"]))
+        self.assertEqual(bug.found_by, ["asan core a[lazy]", "tsan threads r01_b"])
+
+    def test_applies_in_its_function(self):
+        text = self.parse(BUG).apply(SOURCE)
+        self.assertTrue(text.endswith("void second(void)\n{\n\tspin_unlock(&b->lock);\n}\n"))
+        self.assertEqual(text.partition("void second")[0], SOURCE.partition("void second")[0])
+
+    def test_does_not_apply(self):
+        for old, new in (("in: second\n", ""),		# three times in the file
+                         ("in: second", "in: third"), ("\tspin_lock(&a", "\tspin_lock(&b")):
+            with self.assertRaises(bugs.BadBug):
+                self.parse(BUG.replace(old, new)).apply(SOURCE)
+
+    def test_refuses(self):
+        for old, new in (("story:", "storey:"), ("R42", "r42"), ("builds: tsan", "builds: tin"),
+                         ("file: core/a.c\n", ""), ("\tspin_lock(&a->lock);\n", ""),
+                         ("+++ new", "+++ now")):
+            with self.assertRaises(bugs.BadBug, msg=new):
+                bug = self.parse(BUG.replace(old, new))
+                bug.apply(SOURCE)
+
+    def test_found_by_is_written(self):
+        bug = self.parse(BUG)
+        names = [f"asan core r{i:02}_a_test_with_a_long_name[regular]" for i in range(5)]
+        bugs.write_found_by(self.path, names)
+        again = bugs.parse(self.path)
+        self.assertEqual(again.found_by, names)
+        self.assertEqual((again.story, again.edits), (bug.story, bug.edits))
+
+    def test_all_apply(self):
+        chosen = bugs.load(TOP / "tests" / "planted")
+        self.assertGreaterEqual(len(chosen), 50)
+        for bug in chosen:
+            source = (TOP / bug.file).read_text(encoding="utf-8")
+            self.assertNotEqual(bug.apply(source), source)
+            self.assertTrue(bug.found_by, f"{bug.name}: nobody has seen it found")
+
+
+class Programs(unittest.TestCase):
+    @staticmethod
+    def run_script(script, limit=20, **more):
+        return run.run(["sh", "-c", script], {}, limit, **more)
+
+    def test_ends(self):
+        self.assertEqual(self.run_script("echo ok 1 - a; echo ok 2 - b").end, "ok")
+        self.assertEqual(self.run_script("echo ok 1 - a; kill -9 $$").end, "crashed")
+        self.assertEqual(self.run_script("echo not ok 1 - a; exit 1", stop_at_failure=False).end,
+                         "failed")
+        hung = self.run_script("echo ok 1 - a; sleep 60", limit=0.3)
+        self.assertEqual((hung.end, hung.names), ("hung", ["a"]))
+        stopped = self.run_script("echo not ok 1 - a why; sleep 60")
+        self.assertEqual((stopped.end, stopped.failed), ("stopped", ["a"]))
+        self.assertLess(stopped.seconds, 20)
+
+    def test_culprits(self):
+        control = self.run_script("echo ok 1 - a; echo ok 2 - b; echo ok 3 - c")
+        self.assertEqual(run.culprits(self.run_script("echo ok 1 - a; exit 3"), control), ["b"])
+        self.assertEqual(run.culprits(self.run_script("echo ok 1 - a; echo not ok 2 - b; echo "
+                                                      "ok 3 - c; exit 1", stop_at_failure=False),
+                                      control), ["b"])
+        self.assertEqual(run.culprits(control, control), [])
+
+    def test_rows_of_a_test(self):
+        self.assertEqual(find.rows_of("asan failure_test r16_r31_fork[lazy]"), {"R16", "R31"})
+        self.assertEqual(find.rows_of("asan core r2_x"), set())
+        self.assertEqual(find.rows_of("tsan r07_prog other12_r"), set())
+
+
+class Headers(unittest.TestCase):
+    def test_affected_names(self):
+        made = build.Build.__new__(build.Build)
+        made.headers = [("outer", {"inner", "x"}), ("MACRO", {"outer"}), ("apart", {"y"})]
+        old = "#define N 1\nstatic int inner(void)\n{\n\treturn 1;\n}\nstruct s { int a; };\n"
+        new = old.replace("return 1", "return 2")
+        self.assertEqual(made._affected(old, new), {"inner", "outer", "MACRO"})
+        self.assertEqual(made._affected(old, old.replace("N 1", "N 2")), {"N"})
+        self.assertIsNone(made._affected(old, old.replace("int a", "long a")))
+
+
+class Survivors(unittest.TestCase):
+    def test_reasons_are_for_something(self):
+        reasons = systematic.read_reasons(TOP / "tests" / "planted" / "survivors.txt")
+        self.assertEqual(systematic.stale(reasons, systematic.all_mutants(TOP), None), [])
+
+    def test_bad_reasons(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "s.txt"
+            for text in ("\treason\n", "key\n", "key\n\ta\nkey\n\tb\n"):
+                path.write_text(text, encoding="utf-8")
+                with self.assertRaises(systematic.BadReasons):
+                    systematic.read_reasons(path)
+            path.write_text("# c\n\nkey\n\ta\n\tb\n", encoding="utf-8")
+            self.assertEqual(systematic.read_reasons(path), {"key": "a b"})
+
+
+class Tap(unittest.TextTestResult):
+    """Results as TAP."""
+    def startTestRun(self):
+        self.count = 0
+
+    def _say(self, test, word):
+        self.count += 1
+        print(f"{word} {self.count} - {test.id().rpartition('__main__.')[2]}", flush=True)
+
+    def addSuccess(self, test):
+        super().addSuccess(test)
+        self._say(test, "ok")
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self._say(test, "not ok")
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self._say(test, "not ok")
+
+
+if __name__ == "__main__":
+    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
+    print(f"1..{suite.countTestCases()}", flush=True)
+    outcome = unittest.TextTestRunner(resultclass=Tap, verbosity=0).run(suite)
+    sys.exit(not outcome.wasSuccessful())
