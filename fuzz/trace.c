@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * libFuzzer target for the trace reader. Checksums would stop almost every
+ * Fuzz target: the trace reader. Checksums would stop almost every
  * input, so they are put right first, as far as the input looks like a trace.
  */
 #include <stdint.h>
@@ -12,6 +12,7 @@
 
 #include <xxhash.h>
 
+#include "fuzz.h"
 #include "trace.h"
 #include "trace_format.h"
 
@@ -44,8 +45,6 @@ static void fix_sums(uint8_t *p, size_t len)
 		seed++;
 	}
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
