@@ -260,6 +260,37 @@ SCENARIO_FAULT(both_zero, second, 2, "R25", "Two first faults in a VMA that beco
 SCENARIO_FAULT(both, second, 2, "R25", "Two first faults in one VMA of a new process.");
 
 /*
+ *	[0 1]	two threads write their first page in a new process; one of them walks its page
+ *		at once, and must find it, though the anon_vma may be the other's work
+ */
+static void fault_and_walk(struct schedule_run *run)
+{
+	fault_second(run);
+	walk_open(run, 0, run->mm[0], P(1));
+	walk_full(run, 0);
+}
+
+static void fault_and_walk_check(struct schedule_run *run)
+{
+	if (!still(run))
+		return;
+	walk_expect(run, 0, "1@1");
+	expect(run, 0, 0, 2, TOKEN);
+}
+
+const struct schedule_scenario fault_vs_fault_and_walk = {
+	.name = "fault_vs_fault_and_walk",
+	.rows = "R25 R27",
+	.topologies = "regular,lazy",
+	.story = "A page is walked as soon as it is there, while the first fault of all goes on.",
+	.nr_threads = 2,
+	.bound = 2,
+	.setup = split_setup,
+	.thread = { fault_first, fault_and_walk },
+	.check = fault_and_walk_check,
+};
+
+/*
  *	[0][1]	two VMAs: in the regular topology one takes over the other's anon_vma
  */
 #define neighbours_setup		merge_setup

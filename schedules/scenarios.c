@@ -173,6 +173,7 @@
 	S(fault_second_vs_split_zero)					\
 	S(fault_second_vs_both_zero)					\
 	S(fault_second_vs_both)						\
+	S(fault_vs_fault_and_walk)					\
 	S(fault_second_vs_neighbours)					\
 	S(fault_first_vs_moved)						\
 	/* scenario_owner.c */						\

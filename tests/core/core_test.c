@@ -103,6 +103,19 @@ static void notes_count(void **state)
 	assert_false(migration_note_complete(MIGRATION_NOTE_UNKNOWN, 1000));
 }
 
+/* R37: more entries of one page than 16 bits count. */
+static void r37_notes_count_70000(void **state)
+{
+	migration_note_t note = migration_note_begin();
+	unsigned long i;
+
+	(void)state;
+	for (i = 0; i < 70000; i++)
+		note = migration_note_installed(note, 1);
+	assert_false(migration_note_complete(note, 69999));
+	assert_true(migration_note_complete(note, 70000));
+}
+
 static void notes_saturate(void **state)
 {
 	const unsigned long max = MIGRATION_NOTE_COUNT_MAX;
@@ -1172,6 +1185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tagged_word),
 		cmocka_unit_test(notes_count),
+		cmocka_unit_test(r37_notes_count_70000),
 		cmocka_unit_test(notes_saturate),
 		cmocka_unit_test(notes_see_copies),
 		cmocka_unit_test(range_address),

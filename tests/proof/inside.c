@@ -250,12 +250,17 @@ static bool stand_one(struct folio *folio, struct vm_area_struct *vma, unsigned 
 	struct mm_struct *mm = vma->vm_mm;
 
 	if (first) {
+		struct um_pgtable *ptes = pgtable_find(mm, addr, 0);
+		struct um_pgtable *pmds = pgtable_find(mm, addr, 1);
+
 		smp_store_release(&standing->inside, true);
 		while (!smp_load_acquire(&standing->go_on))
 			usleep(50);
 		/* Freed memory would be found here, by AddressSanitizer at the least. */
 		standing->vma_changed = vma->vm_start != start || vma->vm_end != end ||
 					vma->vm_mm != mm;
+		standing->tables_gone = (ptes && pgtable_find(mm, addr, 0) != ptes) ||
+					(pmds && pgtable_find(mm, addr, 1) != pmds);
 	}
 	while (page_vma_mapped_walk(&pvmw)) {
 		standing->counted.found += pvmw.huge ? HPAGE_PMD_NR : 1;

@@ -89,6 +89,7 @@ struct standing {
 	/* What the walk saw; after standing_end(). */
 	struct counted counted;		/* found: in pages, however large the entries are */
 	bool vma_changed;		/* the VMA changed its range while it stood there */
+	bool tables_gone;		/* page tables of the page went meanwhile */
 	bool entry_at_end;		/* the page was still mapped there at the end */
 };
 

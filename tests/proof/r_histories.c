@@ -690,6 +690,36 @@ static void r04_newcomers_of_all_kinds(void **state)
 }
 
 /*
+ * R04, R32: KSM knows a place by process and address, also after the page has left it. What
+ * is mapped there next, and has no page yet, is none of its walk's business.
+ *
+ *	a [merged]  ->  [new]		b [merged]
+ */
+static void r04_newcomer_where_a_merged_page_was(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *a = t_mm(t), *b = t_mm(t);
+
+	t_map(a, BASE, 1);
+	t_map(b, FAR, 1);
+	t_write(a, BASE, 1, 42);
+	t_write(b, FAR, 1, 42);
+	assert_int_equal(um_madvise(a, BASE, PG, MADV_MERGEABLE), 0);
+	assert_int_equal(um_madvise(b, FAR, PG, MADV_MERGEABLE), 0);
+	um_ksm_scan(t->world, 10);
+	um_ksm_scan(t->world, 10);
+	assert_ptr_equal(folio_at(a, BASE), folio_at(b, FAR));
+	assert_int_equal(walk_all(folio_at(b, FAR)).visits, 2);
+	t_unmap(a, BASE, 1);
+	t_map(a, BASE, 1);
+	assert_int_equal(walk_all(folio_at(b, FAR)).visits, 1);
+	t_write(a, BASE, 1, 7);
+	t_migrate(t);
+	t_expect(a, BASE, 1, 7);
+	t_expect(b, FAR, 1, 42);
+}
+
+/*
  * R20: A forks B forks C. B unmaps, and both parents exit; C forks again, so that an
  * anon_vma without VMAs may be reused for the new child. A's page is still mapped in C
  * and its child: its owner must be what it was, and alive; and stay so when the child's
@@ -738,6 +768,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		ROW(r04_newcomers_of_all_kinds),
+		ROW(r04_newcomer_where_a_merged_page_was),
 		ROW_ON(r15_no_more_vmas_than_regular, "lazy"),
 		ROW(r20_owner_is_not_reused),
 		ROW(r21_back_between_neighbours),

@@ -117,10 +117,13 @@ static void mutate_under_walk(struct t *t, const struct mutation *m)
 	assert_true(waited);
 	standing_end(&standing, t);
 	beside_join(&mutator);
-	if (standing.vma_changed || standing.entry_at_end != keeps)
-		print_error("%s: VMA %schanged, %sentry\n", m->name,
-			    standing.vma_changed ? "" : "not ", standing.entry_at_end ? "" : "no ");
+	if (standing.vma_changed || standing.tables_gone || standing.entry_at_end != keeps)
+		print_error("%s: VMA %schanged, tables %sgone, %sentry\n", m->name,
+			    standing.vma_changed ? "" : "not ",
+			    standing.tables_gone ? "" : "not ",
+			    standing.entry_at_end ? "" : "no ");
 	assert_false(standing.vma_changed);
+	assert_false(standing.tables_gone);
 	assert_int_equal(standing.entry_at_end, keeps);
 	/* Where it was, or where it is now, but at one of them. */
 	assert_int_equal(standing.counted.found, nr);
