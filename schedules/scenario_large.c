@@ -52,7 +52,20 @@ static void large_check(struct schedule_run *run)
 
 SCENARIO_AGAINST(walk, large_split, 3, "R10", "regular,lazy", thread_walk_full,
 		 "A folio is split while it is walked.");
-SCENARIO_AGAINST(lockless, large_split, 3, "R10", "lazy", thread_walk_try,
+
+/* Walks do without locks where an owner has one process. */
+static void large_alone_check(struct schedule_run *run)
+{
+	if (!still(run))
+		return;
+	walk_expect(run, 0, "1@0 1@1 1@2 1@3 | 1@0 |");
+	expect(run, 0, 0, 4, TOKEN);
+}
+
+#define large_alone_setup	large_setup
+#define large_alone_thread	split_large
+
+SCENARIO_AGAINST(lockless, large_alone, 3, "R10", "lazy", thread_walk_try,
 		 "The same, and the walk takes no lock.");
 
 /* -- Whoever changes the mappings ------------------------------------------------------ */

@@ -241,7 +241,7 @@
 	S(swapin_vs_ksm)						\
 	/* scenario_large.c */						\
 	S(walk_vs_large_split)						\
-	S(lockless_vs_large_split)					\
+	S(lockless_vs_large_alone)					\
 	S(large_split_vs_fork)						\
 	S(large_split_vs_munmap)					\
 	S(large_split_vs_exit)						\

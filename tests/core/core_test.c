@@ -707,6 +707,48 @@ static void detach_of_unfaulted(void **state)
 	assert_int_equal(vma->anon_vma, 0);
 }
 
+/*
+ * R39: two processes that share an anon_vma unmap at the same time, so that it has two
+ * batches. A walk looks into both.
+ */
+static void r39_two_batches_of_one_owner(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t), *child;
+	struct vm_area_struct *vma[2];
+	struct detached detached[2];
+	struct folio *folio;
+	int i;
+
+	t_map(mm, BASE, 1);
+	t_write(mm, BASE, 1, 1);
+	for (i = 1; i < LAZY_ANON_VMA_MAX_DEPTH; i++) {
+		child = t_fork(mm);
+		um_exit(mm);
+		mm = child;
+	}
+	t_write(mm, BASE, 1, 100);
+	child = t_fork(mm);
+	assert_ptr_equal(child->anon_vma, mm->anon_vma);
+	folio = folio_at(mm, BASE);
+	vma[0] = vma_at(mm, BASE);
+	vma[1] = vma_at(child, BASE);
+	mmap_write_lock(mm);
+	mmap_write_lock_nested(child, SINGLE_DEPTH_NESTING);
+	for (i = 0; i < 2; i++) {
+		take_out_locked(&detached[i], vma[i]);
+		store_vma(vma[i], NULL);
+	}
+	assert_int_equal(walk(folio).nr, 2);
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(walk_address(mm->anon_vma, BASE, vma[i]), 1);
+		store_vma(vma[i], vma[i]);
+	}
+	put_back(&detached[1]);
+	put_back(&detached[0]);
+	assert_int_equal(walk(folio).nr, 2);
+}
+
 /* -- A fork that failed ---------------------------------------------------------------- */
 
 static void fork_failed_limits_walks(void **state)
@@ -1200,6 +1242,7 @@ int main(void)
 		UM_TEST_LAZY(detached_is_found_once),
 		UM_TEST_LAZY(detach_done_is_not_found),
 		UM_TEST_LAZY(detach_of_unfaulted),
+		UM_TEST_QUIET_ON(r39_two_batches_of_one_owner, "lazy"),
 		UM_TEST_LAZY(fork_failed_limits_walks),
 		UM_TEST_LAZY(parents_vma_in_the_childs_tree),
 		UM_TEST_LAZY(hint_is_not_kept_over_changes),
