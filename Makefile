@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The door: meson does the building, scripts/ the rest.
 
-.PHONY: run test bench build setup clean
+.PHONY: run test bench proof build setup clean
 .PHONY: kernel kernel-bench kernel-test kernel-debug-test kernel-series kernel-setup
 
 # What `make run` records: see scripts/default-job.sh.
@@ -15,6 +15,11 @@ test: setup
 
 bench: build
 	@scripts/run-bench.sh build/default
+
+# One stage of it: make proof STAGES=schedules (docs/proof.md).
+proof:
+	@scripts/setup.sh scripts/packages.txt scripts/packages-proof.txt
+	@scripts/proof.py $(STAGES)
 
 build: setup
 	@scripts/build.sh build/default

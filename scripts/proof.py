@@ -1,0 +1,394 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""make proof: everything that shows the reverse map right, in some 20 minutes.
+
+	proof.py [--build DIR] [--jobs N] [STAGE...]
+
+Runs the stages one after the other (all, or those named), each on two processors, and
+ends with a table: one line for each requirement, the tests that stand for it, and whether
+one of them has been seen to fail when the property was broken. All of it, and more, goes
+to DIR/proof/results.json; the output of each stage to DIR/proof/STAGE.log. The exit
+status is 0 if all is well, 1 if anything failed, and 2 if a stage could not be run.
+What the stages do: docs/proof.md.
+"""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+ROWS = [f"R{i:02}" for i in range(1, 44)]
+CHECKED = ["-Dlockdep=true", "-Ddebug_slab=true", "-Ddebug_vm=true", "-Dbuildtype=debug",
+           "-Doptimization=1"]
+BUILDS = {
+    "default": [],
+    "asan": ["-Db_sanitize=address,undefined", *CHECKED],
+    "tsan": ["-Db_sanitize=thread", "-Drcu_backend=portable", *CHECKED],
+}
+# Schedules of the random driver's kind are without end; those of the scenarios are not.
+PCT_SCHEDULES = 2000
+DRIVER_SECONDS = 40
+FUZZ_SECONDS = 30
+MIN_SCHEDULES = 1000000
+
+
+class Impossible(Exception):
+    """A stage could not be run at all."""
+
+
+class Proof:
+    def __init__(self, build, jobs):
+        self.build = build
+        self.out = build / "proof"
+        self.jobs = jobs
+        self.failures = []      # one line each
+        self.tests = {}         # name: passed
+        self.figures = {"operations": 0, "walks": 0, "injected_failures": 0, "schedules": 0}
+        self.parts = {}         # stage: what it says in results.json
+        self.env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
+        self.out.mkdir(parents=True, exist_ok=True)
+
+    def fail(self, text):
+        self.failures.append(text)
+        print(f"proof: FAILED: {text}", flush=True)
+
+    def run(self, stage, command, stdout=None):
+        """Run a command of a stage; returns its exit status. What it prints is logged."""
+        with open(self.out / f"{stage}.log", "a", encoding="utf-8") as log:
+            log.write(f"$ {' '.join(map(str, command))}\n")
+            log.flush()
+            if stdout:
+                with open(stdout, "w", encoding="utf-8") as out:
+                    return subprocess.call(command, cwd=TOP, env=self.env, stdout=out, stderr=log)
+            return subprocess.call(command, cwd=TOP, env=self.env, stdout=log, stderr=log)
+
+    def make(self, stage, name):
+        if self.run(stage, ["scripts/build.sh", self.build / name, *BUILDS[name]]):
+            raise Impossible(f"cannot build {self.build / name}: see {self.out / stage}.log")
+
+    def meson(self, stage, name, *what):
+        """Run meson tests of a build, and note each test in their TAP output."""
+        status = self.run(stage, ["meson", "test", "-C", self.build / name, "--no-rebuild", "-t",
+                                  "5", "--num-processes", str(self.jobs), *what])
+        log = self.build / name / "meson-logs" / "testlog.json"
+        bad = 0
+        for line in log.read_text(encoding="utf-8").splitlines():
+            bad += self.note_program(json.loads(line))
+        if status and not bad:
+            self.fail(f"{stage}: meson test exited with {status}")
+
+    def note_program(self, program):
+        """One program's TAP. Returns how many failures are in it."""
+        bad = 0
+        name = program["name"].split("/")[-1].split(":")[-1].strip()
+        for line in program.get("stdout", "").splitlines():
+            match = re.match(r"(not )?ok\b\s*\d*\s*-?\s*(.*)", line)
+            if match:
+                test = f"{name} {match[2].split(' # ')[0].strip()}"
+                if "# SKIP" in line.upper():
+                    continue
+                good = not match[1]
+                self.tests[test] = good and self.tests.get(test, True)
+                if not good:
+                    bad += 1
+                    self.fail(test)
+            match = re.match(r"# injected (\d+)", line)
+            if match:
+                self.figures["injected_failures"] += int(match[1])
+        if program["result"] not in ("OK", "SKIP", "EXPECTEDFAIL") and not bad:
+            self.fail(f"{name}: {program['result']}")
+            bad += 1
+        return bad
+
+
+def load(path):
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise Impossible(f"no result in {path}: {error}") from error
+
+
+# -- The stages -----------------------------------------------------------------------
+
+def stage_tests(proof):
+    """All tests with all assertions, ASan and UBSan; threads with TSan."""
+    proof.make("tests", "asan")
+    proof.meson("tests", "asan", "--suite", "unit", "--suite", "rows")
+    proof.meson("tests", "asan", "--suite", "proof", "--no-suite", "faults")
+    proof.make("tests", "tsan")
+    proof.meson("tests", "tsan", "--suite", "threads")
+    return {"tests": len(proof.tests), "failed": sum(not ok for ok in proof.tests.values())}
+
+
+def stage_faults(proof):
+    """Each allocation of each test fails once; random operations with failures."""
+    proof.make("faults", "asan")
+    before = proof.figures["injected_failures"]
+    proof.meson("faults", "asan", "--suite", "faults")
+    driver(proof, "faults", "asan", ["--faults", "--time", str(DRIVER_SECONDS)])
+    return {"injected": proof.figures["injected_failures"] - before}
+
+
+def driver(proof, stage, build, options):
+    """anonrmap check, on both topologies."""
+    out = proof.out / f"{stage}-driver.json"
+    status = proof.run(stage, [proof.build / build / "cli" / "anonrmap", "check", "--json",
+                               *options], out)
+    result = load(out)
+    for topology in result["topologies"]:
+        proof.figures["walks"] += topology["walks"]["folios"]
+    check = result.get("random", {})
+    proof.figures["operations"] += check.get("operations", 0)
+    proof.figures["injected_failures"] += check.get("injected", 0)
+    if status:
+        proof.fail(f"{stage}: anonrmap check exited with {status}: see {proof.out}/{stage}.log")
+    return result
+
+
+def stage_random(proof):
+    """Random operations, one thread and several, everything checked."""
+    proof.make("random", "default")
+    for threads in 1, 4:
+        driver(proof, "random", "default",
+               ["--time", str(DRIVER_SECONDS), "--threads", str(threads)])
+    return {key: proof.figures[key] for key in ("operations", "walks")}
+
+
+def stage_schedules(proof):
+    """All schedules of the small scenarios up to their bound; large ones by lot."""
+    proof.make("schedules", "default")
+    anonrmap = proof.build / "default" / "cli" / "anonrmap"
+    total, parts = 0, {}
+    for kind, options in (("systematic", ["--schedules", "0"]),
+                          ("random", ["--schedules", str(PCT_SCHEDULES), "--pct"])):
+        out = proof.out / f"schedules-{kind}.json"
+        proof.run("schedules", [anonrmap, "check", *options, "--json"], out)
+        parts[kind] = load(out)
+        total += parts[kind]["schedules"]
+        for job in parts[kind]["scenarios"]:
+            name = f"schedules {kind} {job['scenario']}[{job['topology']}]"
+            good = not job["findings"] and (kind == "random" or job["complete"])
+            proof.tests[name] = good
+            if not good:
+                proof.fail(name if job["findings"] else f"{name}: not complete")
+    proof.figures["schedules"] += total
+    if total < MIN_SCHEDULES:
+        proof.fail(f"{total} schedules, fewer than {MIN_SCHEDULES}")
+    jobs = parts["systematic"]["scenarios"]
+    return {"schedules": total, "scenarios": len(jobs),
+            "complete": sum(bool(job["complete"]) for job in jobs),
+            "points": sum(part["points"] for part in parts.values()),
+            "rows": {f"schedules systematic {job['scenario']}[{job['topology']}]": job["rows"]
+                     for job in jobs}}
+
+
+def without_times(value):
+    """A result of the command without what says how long it took."""
+    if isinstance(value, dict):
+        return {key: without_times(of) for key, of in value.items()
+                if key not in ("seconds", "ns")}
+    if isinstance(value, list):
+        return [without_times(of) for of in value]
+    return value
+
+
+def stage_again(proof):
+    """The same seed, the same result: some of it twice."""
+    proof.make("again", "default")
+    anonrmap = proof.build / "default" / "cli" / "anonrmap"
+    commands = {
+        "random": ["--seed", "7", "--ops", "5000"],
+        "faults": ["--seed", "7", "--ops", "1000", "--faults"],
+        "systematic": ["--schedules", "300"],
+        "by-lot": ["--schedules", "200", "--pct", "--seed", "7"],
+    }
+    for name, options in commands.items():
+        results = []
+        for time_of in 1, 2:
+            out = proof.out / f"again-{name}-{time_of}.json"
+            status = proof.run("again", [anonrmap, "check", "--json", *options], out)
+            if status:
+                proof.fail(f"again: anonrmap check {' '.join(options)} exited with {status}")
+            results.append(without_times(load(out)))
+        proof.tests[f"again {name}"] = results[0] == results[1]
+        if results[0] != results[1]:
+            proof.fail(f"again: {name} differs: {proof.out}/again-{name}-1.json and -2.json")
+    return {"compared": list(commands)}
+
+
+def stage_models(proof):
+    """The protocols on weakly ordered memory, by exhaustive search of models."""
+    out = proof.out / "models.json"
+    out.unlink(missing_ok=True)
+    status = proof.run("models", ["scripts/models.py", "--json", out, "-j", str(proof.jobs)])
+    result = load(out)
+    if status:
+        proof.fail(f"models: see {proof.out}/models.log")
+    return {"models": len(result["models"]), "states": result["states"],
+            "switches": len(result["switches"]), "failed": result["failed"]}
+
+
+def stage_planted(proof):
+    """Bugs are planted in core/, one at a time: is each found?"""
+    out = proof.out / "planted.json"
+    out.unlink(missing_ok=True)
+    proof.run("planted", ["scripts/planted.py", "--builds", proof.build, "--json", out,
+                          "--jobs", str(proof.jobs)])
+    result = load(out)
+    for bug in result["bugs"]:
+        if not bug["caught"]:
+            proof.fail(f"planted bug not found: {bug['id']}")
+    return {"total": result["total"], "caught": result["caught"], "rows": result["rows"],
+            "bugs": {bug["id"]: bug["by"] for bug in result["bugs"]}}
+
+
+def stage_fuzz(proof):
+    """Made-up operations and traces, led by coverage."""
+    targets = []
+    for engine in "libfuzzer", "afl":
+        out = proof.out / f"fuzz-{engine}.json"
+        out.unlink(missing_ok=True)
+        status = proof.run("fuzz", ["scripts/fuzz.sh", "--engine", engine, "--build",
+                                    proof.build / "fuzz", "--seconds", str(FUZZ_SECONDS),
+                                    "--json", out])
+        if status:
+            proof.fail(f"fuzz, {engine}: see {proof.out}/fuzz.log")
+        targets += load(out)["fuzz"]
+    return {"targets": targets, "inputs": sum(target["inputs"] for target in targets)}
+
+
+def stage_coverage(proof):
+    """What of core/ the tests run."""
+    out = proof.out / "coverage.json"
+    out.unlink(missing_ok=True)
+    status = proof.run("coverage", ["scripts/coverage.py", "--build", proof.build / "coverage",
+                                    "--json", out])
+    result = load(out)
+    if status:
+        proof.fail(f"coverage: see {proof.out}/coverage.log")
+    return result
+
+
+STAGES = {name[6:]: function for name, function in list(globals().items())
+          if name.startswith("stage_")}
+
+
+# -- What came out ----------------------------------------------------------------------
+
+def rows_of(proof, test):
+    """The rows that a test stands for: by its name, or, of a scenario, as it says."""
+    if test.startswith("schedules "):
+        rows = proof.parts.get("schedules", {}).get("rows", {}).get(test, "").split()
+    else:
+        rows = re.findall(r"(?<![a-z0-9])r\d\d(?=_)", test)
+    return {row.upper() for row in rows}
+
+
+def requirements(proof):
+    shown = proof.parts.get("planted", {}).get("rows", {})
+    result = []
+    for row in ROWS:
+        tests = sorted(test for test in proof.tests if row in rows_of(proof, test))
+        result.append({
+            "id": row,
+            "tests": tests,
+            "passed": bool(tests) and all(proof.tests[test] for test in tests),
+            "shown_to_fail": bool(shown.get(row)),
+            "broken_by": shown.get(row, []),
+        })
+    return result
+
+
+def in_short(tests):
+    """Names of tests, without topologies and programs, the longest list cut."""
+    names = []
+    for test in tests:
+        name = re.sub(r"\[.*", "", test.split(" ")[-1])
+        if name not in names:
+            names.append(name)
+    own = [name for name in names if re.match(r"r\d\d_", name)]
+    names = own + [name for name in names if name not in own]
+    text = ", ".join(names[:3])
+    return text + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def report(proof, stages, seconds):
+    rows = requirements(proof)
+    if set(stages) == set(STAGES):
+        for row in rows:
+            if not row["tests"]:
+                proof.fail(f"{row['id']}: no test")
+            elif not row["shown_to_fail"]:
+                proof.fail(f"{row['id']}: no test has been seen to fail")
+    planted = proof.parts.get("planted", {})
+    coverage = proof.parts.get("coverage", {})
+    (proof.out / "results.json").write_text(json.dumps({
+        "schema_version": 1,
+        "passed": not proof.failures,
+        "failures": proof.failures,
+        "requirements": rows,
+        "planted": {"total": planted.get("total"), "caught": planted.get("caught")},
+        **proof.figures,
+        "coverage": {key: coverage.get(key) for key in ("lines", "branches", "exceptions")},
+        "stages": proof.parts,
+        "seconds": round(seconds),
+    }, indent=1) + "\n", encoding="utf-8")
+
+    print(f"\n{'row':<4} {'result':<7} {'fails when broken':<18} tests")
+    for row in rows:
+        result = "passed" if row["passed"] else "FAILED" if row["tests"] else "-"
+        broken = f"by {len(row['broken_by'])} bugs" if row["broken_by"] else "-"
+        print(f"{row['id']:<4} {result:<7} {broken:<18} {in_short(row['tests'])}")
+    print()
+    for name, value in (
+            ("schedules tried", proof.figures["schedules"]),
+            ("random operations", proof.figures["operations"]),
+            ("walks compared with a scan", proof.figures["walks"]),
+            ("allocations made to fail", proof.figures["injected_failures"])):
+        print(f"{name:<28} {value:>14,}")
+    if planted:
+        print(f"{'planted bugs found':<28} {planted['caught']:>8,} of {planted['total']}")
+    if coverage:
+        print(f"{'coverage of core/':<28} {coverage['lines']:.1f} % of lines, "
+              f"{coverage['branches']:.1f} % of branches, "
+              f"{len(coverage['exceptions'])} exceptions")
+    print(f"{'seconds':<28} {seconds:>14,.0f}")
+    print(f"all of it: {proof.out}/results.json")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
+    parser.add_argument("--build", type=Path, default=TOP / "build", metavar="DIR")
+    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="default: 2")
+    args = parser.parse_args()
+    unknown = [stage for stage in args.stages if stage not in STAGES]
+    if unknown:
+        parser.error(f"no stage {unknown[0]}: {', '.join(STAGES)}")
+
+    stages = args.stages or list(STAGES)
+    proof = Proof(args.build.resolve(), args.jobs)
+    begin = time.monotonic()
+    try:
+        for number, stage in enumerate(stages, 1):
+            (proof.out / f"{stage}.log").unlink(missing_ok=True)
+            print(f"proof: [{number}/{len(stages)}] {stage}: {STAGES[stage].__doc__}", flush=True)
+            start = time.monotonic()
+            proof.parts[stage] = STAGES[stage](proof)
+            print(f"proof: [{number}/{len(stages)}] {stage}: "
+                  f"{time.monotonic() - start:.0f} s", flush=True)
+    except Impossible as error:
+        print(f"proof: {error}", file=sys.stderr)
+        return 2
+    report(proof, stages, time.monotonic() - begin)
+    print("proof: " + (f"{len(proof.failures)} FAILED" if proof.failures else "all well"))
+    return 1 if proof.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
