@@ -77,6 +77,18 @@ static void watch(struct outcome *outcome)
 	setitimer(ITIMER_PROF, &every, NULL);
 }
 
+#ifdef SCHEDULES_GCOV
+void __gcov_dump(void);
+#endif
+
+/* What gcov counted: exit() would write it down, _exit() does not. */
+static void write_counts(void)
+{
+#ifdef SCHEDULES_GCOV
+	__gcov_dump();
+#endif
+}
+
 static int start(void (*fn)(void *arg), void *arg, struct outcome *outcome)
 {
 	int pid;
@@ -89,6 +101,7 @@ static int start(void (*fn)(void *arg), void *arg, struct outcome *outcome)
 		watch(outcome);
 		fn(arg);
 		fflush(NULL);
+		write_counts();
 		_exit(0);
 	}
 	return pid;
