@@ -180,6 +180,37 @@ static void ksm_more_check(struct schedule_run *run)
 	expect(run, 2, 0, 1, TOKEN);
 }
 
+/*
+ *	mm 1	[0]	merged ->	[0*]
+ *	mm 2	[0']			[0*]
+ *
+ * The page that stays is KSM's from some moment on, by its mapping word alone, and its
+ * mapping is where it was. Watched without a reference, which KSM would not merge.
+ */
+static void ksm_merge_setup(struct schedule_run *run)
+{
+	ksm_user(run, 0, false);
+	ksm_user(run, 1, false);
+	walk_open_loosely(run, 0, run->mm[1], P(0));
+}
+
+static void ksm_merge_thread(struct schedule_run *run)
+{
+	if (um_ksm_scan(run->world, 8) != 2)
+		schedule_finding(run, "KSM did not merge");
+}
+
+static void ksm_merge_check(struct schedule_run *run)
+{
+	if (!still(run))
+		return;
+	/* The owner's walk does not go to the other. */
+	walk_expect(run, 0, "2@0?");
+	walk_expect_visits(run, 0, 1);
+	expect(run, 0, 0, 1, TOKEN);
+	expect(run, 1, 0, 1, TOKEN);
+}
+
 #define SCENARIOS_KSM(op, bound, rows, story)						\
 	SCENARIO_AGAINST(walk, op, bound, rows, "regular,lazy", thread_walk_full, story);	\
 	SCENARIO_AGAINST(migrate, op, bound, rows, "regular,lazy", thread_walk_migrate, story)
@@ -193,3 +224,8 @@ SCENARIOS_KSM(ksm_displaced, 3, "R32 R39", "A KSM page in a displaced VMA is unm
 SCENARIOS_KSM(ksm_displaced_fork, 3, "R07 R32", "A KSM page in a displaced VMA is copied by fork.");
 SCENARIOS_KSM(ksm_write, 3, "R33", "A KSM page is written to, and so copied.");
 SCENARIOS_KSM(ksm_more, 3, "R33", "KSM merges one more page.");
+
+SCENARIO_AGAINST(walk, ksm_merge, 3, "R30 R33", "regular,lazy", thread_walk_full,
+		 "A page becomes KSM's while its owner is walked.");
+SCENARIO_AGAINST(lockless, ksm_merge, 3, "R30 R33", "lazy", thread_walk_try,
+		 "The same, and the walk takes no lock.");

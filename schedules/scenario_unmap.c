@@ -279,6 +279,68 @@ SCENARIOS_AGAINST_WALKS(exit_last, 2, "R09 R29",
 			"The last process that maps a page exits: its anon_vma goes too.");
 
 /*
+ *	mm 1	[0   1]		mprotect ->	[0 ][1 ]	exit ->		nobody
+ *
+ * The walk waits for the lock that mprotect holds, by a reference that may be the last one
+ * when it gets the lock: then it is for the walk to free the owner.
+ */
+static void split_exit_setup(struct schedule_run *run)
+{
+	start(run, 0);
+	map(run, 0, 0, 2);
+	put(run, 0, 0, 1, TOKEN);
+	walk_open(run, 0, run->mm[0], P(0));
+}
+
+static void split_exit_thread(struct schedule_run *run)
+{
+	protect(run, 0, 1, 1, PROT_READ);
+	leave(run, 0);
+}
+
+static void split_exit_check(struct schedule_run *run)
+{
+	if (!still(run))
+		return;
+	walk_expect(run, 0, "1@0?");
+	/* Chain entries are there twice while a VMA is split. */
+	walk_expect_visits(run, 0, run->lazy ? 1 : 2);
+}
+
+SCENARIOS_AGAINST_WALKS(split_exit, 2, "R02 R29",
+			"The last process that maps a page splits a VMA, and exits.");
+
+/*
+ *	mm 1	[0]
+ *	|- mm 2	[0]
+ *	`- mm 3	[0]	exit
+ *
+ * The walk comes to it by its sibling.
+ */
+static void exit_younger_setup(struct schedule_run *run)
+{
+	munmap_setup(run);
+	fork_to(run, 0, 2);
+}
+
+static void exit_younger_thread(struct schedule_run *run)
+{
+	leave(run, 2);
+}
+
+static void exit_younger_check(struct schedule_run *run)
+{
+	if (!still(run))
+		return;
+	walk_expect(run, 0, "1@0 2@0 3@0?");
+	walk_expect_visits(run, 0, 3);
+	expect(run, 1, 0, 1, TOKEN);
+}
+
+SCENARIO_AGAINST(walk, exit_younger, 2, "R20 R38", "regular,lazy", thread_walk_full,
+		 "The younger of two children exits while a walk goes on to it.");
+
+/*
  *	mm 1	[0]
  *	|- mm 2	[0]	exit
  *	|- mm 3	[0]	exit

@@ -63,6 +63,10 @@
 	S(walk_vs_exit_last)						\
 	S(lockless_vs_exit_last)					\
 	S(migrate_vs_exit_last)						\
+	S(walk_vs_split_exit)						\
+	S(lockless_vs_split_exit)					\
+	S(migrate_vs_split_exit)					\
+	S(walk_vs_exit_younger)						\
 	S(walk_vs_exit_both)						\
 	S(lockless_vs_exit_both)					\
 	S(migrate_vs_exit_both)						\
@@ -228,6 +232,8 @@
 	S(migrate_vs_ksm_write)						\
 	S(walk_vs_ksm_more)						\
 	S(migrate_vs_ksm_more)						\
+	S(walk_vs_ksm_merge)						\
+	S(lockless_vs_ksm_merge)					\
 	/* scenario_swap.c */						\
 	S(swapout_vs_fork)						\
 	S(swapout_vs_exit)						\

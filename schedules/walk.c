@@ -140,18 +140,18 @@ static void watch_walk(unsigned int nr, bool wait)
 		.anon_lock = folio_lock_anon_vma_read,
 		.restart = wait ? NULL : watch_restart,
 	};
-	bool ksm;
 
 	if (!watch->folio)
 		return;
 	watch_restart(watch);
-	/* Only KSM's items need the folio lock. A folio that is KSM was so in setup(). */
-	ksm = folio_test_ksm(watch->folio);
-	if (ksm)
+	/* Only KSM's items need the folio lock. What KSM takes meanwhile is walked as it was. */
+	if (folio_test_ksm(watch->folio)) {
 		folio_lock(watch->folio);
-	rmap_walk(watch->folio, &rwc, false);
-	if (ksm)
+		rmap_walk(watch->folio, &rwc, false);
 		folio_unlock(watch->folio);
+	} else {
+		rmap_walk_anon(watch->folio, &rwc, false);
+	}
 	watch->walked = true;
 	watch->contended = rwc.contended;
 }
