@@ -40,8 +40,8 @@ def options():
     parser.add_argument("--in", dest="only", metavar="PATTERN",
                         help="--systematic: only in a file with this in its name, or a function")
     parser.add_argument("--quick", action="store_true",
-                        help="--systematic: quick tests only; says what is left, not whether "
-                        "that is right")
+                        help="--systematic: quick tests only; what they do not find is looked at "
+                        "by all tests otherwise")
     parser.add_argument("--resume", action="store_true",
                         help="--systematic: go on after what an earlier run has found")
     args = parser.parse_args()

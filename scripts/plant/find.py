@@ -43,6 +43,7 @@ CHECK_TEXT = Path("tests/proof/test_static.py")
 TEXT = ("core", "usermm", "kshim/include/linux", "linux/series")
 ENOUGH = 6		# scenarios that fail
 MAX_SCHEDULES = 20000	# of one scenario
+TOGETHER = 20		# scenarios, in one run of the explorer
 MIN_LIMIT = 20
 TIMES = 10
 
@@ -148,16 +149,17 @@ class Finder:
 
 
 def explore(path, scenarios, bound, topology=None):
-    """The (scenario, topology) of @scenarios, all if there are none, that fail."""
-    argv = [path, "--schedules", MAX_SCHEDULES, "--jobs", 1, "--json", "--bound", bound]
-    if scenarios:
-        argv += ["--scenario", ",".join(scenarios)]
+    """The (scenario, topology) of @scenarios that fail; of those that do not end, the first."""
+    argv = [path, "--schedules", MAX_SCHEDULES, "--jobs", 1, "--json", "--bound", bound,
+            "--scenario", ",".join(scenarios)]
     if topology:
         argv += ["--topology", topology]
-    said = running.run_json(argv, MIN_LIMIT + 10 * len(scenarios or range(60)))
-    if said is None:
-        return [(scenario, topology or "lazy") for scenario in scenarios[:1]] or [("all", "lazy")]
-    return [(run["scenario"], run["topology"]) for run in said["scenarios"] if run["findings"]]
+    said = running.run_json(argv, MIN_LIMIT + 10 * len(scenarios))
+    if said:
+        return [(run["scenario"], run["topology"]) for run in said["scenarios"] if run["findings"]]
+    if len(scenarios) == 1:
+        return [(scenarios[0], topology or "lazy")]
+    return next(filter(None, (explore(path, [one], bound, topology) for one in scenarios)), [])
 
 
 class Attempt:
@@ -220,17 +222,25 @@ class Attempt:
             return []
         return [f"{build} {program} {name}" for name in running.culprits(result, control)]
 
-    def explore(self, scenarios, bound, topology=None):
-        """Run scenarios of the schedule explorer. Returns the names of those that fail."""
+    def explore(self, scenarios, bound, topology=None, stop=False):
+        """
+        Run scenarios of the schedule explorer. Returns the names of those that fail, with
+        @stop a few of them.
+        """
         self.finder.build("schedules")
         about = self.finder.programs["schedules"]["explorer"]
         key = "schedules", about.name
         if key not in self.linked:
             self.linked[key] = self.finder.builds["schedules"].link_with(
                 about, self.objects_for("schedules", about), self.dir)
-        found = explore(self.linked[key], scenarios, bound, topology)
-        return [f"schedules {scenario} {where}" for scenario, where in found[:ENOUGH]
-                if scenario == "all" or self.finder.control_schedules(scenario, where, bound)]
+        found = []
+        for i in range(0, len(scenarios), TOGETHER):
+            failed = explore(self.linked[key], scenarios[i:i + TOGETHER], bound, topology)
+            found += [f"schedules {scenario} {where}" for scenario, where in failed[:ENOUGH]
+                      if self.finder.control_schedules(scenario, where, bound)]
+            if len(found) >= ENOUGH or found and stop:
+                break
+        return found[:ENOUGH]
 
     # -- Ways to look
 
@@ -246,8 +256,7 @@ class Attempt:
             elif build != "schedules":
                 found += self.run(build, program, test)
             else:
-                program = [] if program == "all" else [program]
-                found += self.explore(program, 1, test) or self.explore(program, 2, test)
+                found += self.explore([program], 1, test) or self.explore([program], 2, test)
         return found
 
     def by_rows(self, build, rows, slow, every=False):
@@ -271,11 +280,9 @@ class Attempt:
         """Scenarios of @rows, None: all of them, that fail; few preemptions first."""
         self.finder.build("schedules")
         chosen = [name for name, of in self.finder.scenarios().items()
-                  if rows is not None and of & set(rows)]
-        if rows is not None and not chosen:
-            return []
+                  if rows is None or of & set(rows)]
         for bound in bounds:
-            found = self.explore(chosen, bound)
+            found = self.explore(chosen, bound, stop=rows is None)
             if found:
                 return found
         return []
@@ -312,6 +319,14 @@ class Attempt:
         found = self.by_all("asan", False) if "asan" in builds else []
         if not found and "schedules" in builds:
             found = self.by_scenarios(None, (1,))
+        return found
+
+    def rest(self, builds):
+        """What quick() leaves out."""
+        found = self.by_all("tsan", True) if "tsan" in builds else []
+        found = found or self.by_scenarios(None, (2,))
+        if not found and "asan" in builds:
+            found = self.by_all("asan", True)
         return found
 
     def search(self, builds, rows, every=False):

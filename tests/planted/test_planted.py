@@ -266,8 +266,43 @@ class Survivors(unittest.TestCase):
                 path.write_text(text, encoding="utf-8")
                 with self.assertRaises(systematic.BadReasons):
                     systematic.read_reasons(path)
-            path.write_text("# c\n\nkey\n\ta\n\tb\n", encoding="utf-8")
-            self.assertEqual(systematic.read_reasons(path), {"key": "a b"})
+            for switch in ("fork_walk NO_SUCH", "no_such NO_RMB"):
+                path.write_text(f"key\n\t[model {switch}] a\n", encoding="utf-8")
+                with self.assertRaises(systematic.BadReasons):
+                    systematic.read_reasons(path)
+            path.write_text("# c\n\nkey\n\ta\n\tb\nk2\n\t[model fork_walk NO_RMB] c\n",
+                            encoding="utf-8")
+            self.assertEqual(systematic.read_reasons(path),
+                             {"key": "a b", "k2": "[model fork_walk NO_RMB] c"})
+
+    def test_complaints(self):
+        results = {"found": ["a"], "same": "same", "left": [], "at times": ["b"], "why": ["c"],
+                   "known": [], "known same": "same"}
+        reasons = {"known": "x", "known same": "x", "at times": "[sometimes] x", "why": "x"}
+        bad = list(systematic.complaints(results, reasons, False))
+        self.assertEqual([line.rpartition(": ")[2] for line in bad], ["left", "same", "why"])
+        # What quick tests do not find needs no reason yet.
+        bad = list(systematic.complaints(results, reasons, True))
+        self.assertEqual([line.rpartition(": ")[2] for line in bad], ["why"])
+
+    def test_memory(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "m.jsonl"
+            one, two = (mutants.Mutant(key, "a.c", "f", []) for key in ("one", "two"))
+            memory = systematic.Memory(path, False, "tests")
+            self.assertIsNone(memory.get(one, "text", True))
+            memory.put(one, "text", ["test"], True)
+            memory.put(two, "text", [], True)
+            for known in (memory, systematic.Memory(path, True, "tests")):
+                self.assertEqual(known.get(one, "text", True), ["test"])
+                self.assertIsNone(known.get(one, "other text", True))
+                self.assertEqual(known.get(two, "text", True), [])
+                self.assertIsNone(known.get(two, "text", False))
+            # What was found stays found; what was not is looked for by other tests.
+            known = systematic.Memory(path, True, "other tests")
+            self.assertEqual(known.get(one, "text", True), ["test"])
+            self.assertIsNone(known.get(two, "text", True))
+            self.assertIsNone(systematic.Memory(path, False, "tests").get(one, "text", True))
 
 
 class Tap(unittest.TextTestResult):
