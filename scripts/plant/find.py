@@ -235,7 +235,8 @@ class Attempt:
                 about, self.objects_for("schedules", about), self.dir)
         found = []
         for i in range(0, len(scenarios), TOGETHER):
-            failed = explore(self.linked[key], scenarios[i:i + TOGETHER], bound, topology)
+            failed = explore(self.linked[key], scenarios[i:i + TOGETHER], bound,
+                             topology or self.where.strip("[]"))
             found += [f"schedules {scenario} {where}" for scenario, where in failed[:ENOUGH]
                       if self.finder.control_schedules(scenario, where, bound)]
             if len(found) >= ENOUGH or found and stop:
@@ -292,10 +293,16 @@ class Attempt:
         self.finder.build(build)
         for program in self.finder.programs[build].values():
             if build != "asan" or is_slow(program) == slow:
-                found = self.run(build, program.name)
+                found = self.run(build, program.name, self.filter(build, program.name))
                 if found:
                     return found
         return []
+
+    def filter(self, build, program):
+        """Those tests of a program that may run the changed file; None: all of them."""
+        only = self.where and f"*{self.where}"
+        control = only and self.finder.control(build, program, only)
+        return only if control and control.names else None
 
     def by_text(self):
         """Checks of the text of the project that fail."""

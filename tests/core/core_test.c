@@ -4,6 +4,7 @@
  * they need VMAs, in a world; nothing else runs in it, but where a test says so.
  */
 #include <pthread.h>
+#include <string.h>
 #include "lib/um_test.h"
 #include "internal.h"
 #include "../../core/anon_vma_lazy_internal.h"
@@ -551,6 +552,34 @@ static void lockless_not_under_a_mutator(void **state)
 	assert_int_equal(t_stats(t).lockless, lockless);
 }
 
+/* Who got the lock without waiting is a mutator like any other; and leaves like one. */
+static void lockless_after_a_trylock(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t);
+	struct visits visits = { 0 };
+	struct rmap_walk_control rwc = {
+		.arg = &visits, .rmap_one = visit, .anon_lock = folio_lock_anon_vma_read,
+		.restart = visits_restart, .try_lock = true };
+	anon_vma_tree_t tree;
+	uint64_t lockless;
+	struct folio *folio;
+
+	t_map(mm, BASE, 4);
+	t_write(mm, BASE, 4, 100);
+	folio = folio_at(mm, BASE);
+	tree = vma_at(mm, BASE)->anon_vma;
+	lockless = t_stats(t).lockless;
+	assert_true(anon_vma_tree_trylock_write(tree));
+	rmap_walk_anon(folio, &rwc, false);
+	anon_vma_tree_unlock_write(tree);
+	assert_true(rwc.contended);
+	assert_int_equal(visits.nr, 0);
+	assert_int_equal(t_stats(t).lockless, lockless);
+	assert_int_equal(walk_maybe_lockless(folio, 0).nr, 1);
+	assert_int_equal(t_stats(t).lockless, lockless + 1);
+}
+
 /* -- Depth ----------------------------------------------------------------------------- */
 
 static void depth_and_joins(void **state)
@@ -595,6 +624,53 @@ static void depth_and_joins(void **state)
 	assert_int_equal(walk(folio_at(mm[nr - 1], BASE)).nr, nr - max + 1);
 	/* Such an owner serves several: no walk without locks. */
 	assert_locks(t, folio_at(mm[nr - 1], BASE), nr - max + 1);
+}
+
+/* -- What is written down, whatever was there before ------------------------------------- */
+
+/* A child's mm starts as a copy of its parent's. */
+static void new_mm_is_on_no_list(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t), copy;
+
+	t_map(mm, BASE, 1);
+	t_write(mm, BASE, 1, 100);
+	memcpy(&copy, mm, sizeof(copy));
+	copy.anon_vma_limit = 0;
+	lazy_anon_vma_init_mm(&copy);
+	assert_null(copy.anon_vma);
+	assert_true(list_empty(&copy.anon_vma_node));
+	assert_int_equal(copy.anon_vma_limit, ULONG_MAX);
+	assert_true(list_is_singular(mm->anon_vma_node.next));
+}
+
+/* As does a VMA, word and all: it has none of its own if there are no pages. */
+static void copy_of_unfaulted_has_no_word(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t);
+	struct vm_area_struct *vma, *copy;
+	anon_vma_tree_t tree;
+
+	t_map(mm, BASE, 1);
+	t_map(mm, FAR, 1);
+	t_write(mm, FAR, 1, 100);
+	tree = vma_at(mm, FAR)->anon_vma;
+	vma = vma_at(mm, BASE);
+	assert_int_equal(vma->anon_vma, 0);
+	mmap_write_lock(mm);
+	vma_start_write(vma);
+	copy = vm_area_dup(vma);
+	assert_non_null(copy);
+	copy->anon_vma = tree;
+	assert_int_equal(anon_vma_clone(copy, vma), 0);
+	assert_int_equal(copy->anon_vma, 0);
+	copy->anon_vma = tree;
+	assert_int_equal(anon_vma_fork(copy, vma), 0);
+	assert_int_equal(copy->anon_vma, 0);
+	vm_area_free(copy);
+	mmap_write_unlock(mm);
 }
 
 /* -- Detached VMAs --------------------------------------------------------------------- */
@@ -780,6 +856,44 @@ static void r39_two_batches_of_one_owner(void **state)
 	put_back(&detached[1]);
 	put_back(&detached[0]);
 	assert_int_equal(walk(folio).nr, 2);
+}
+
+/* Unlinked, or merged away, while no walk can come by it: without lock, but without word. */
+static void unlinked_unseen(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t);
+	struct vm_area_struct *vma, *other;
+	struct detached detached;
+
+	t_map(mm, BASE, 4);
+	t_write(mm, BASE, 4, 100);
+	t_map(mm, FAR, 4);
+	t_write(mm, FAR, 4, 200);
+	assert_int_equal(um_madvise(mm, BASE, 4 * PG, MADV_DONTNEED), 0);
+	other = vma_at(mm, FAR);
+	vma = vma_at(mm, BASE);
+	take_out(&detached, vma);
+	anon_vma_detach_done(mm, &detached.batch);
+	anon_vma_lock_write(mm->anon_vma);
+	unlink_anon_vmas(vma);
+	anon_vma_unlock_write(mm->anon_vma);
+	assert_int_equal(vma->anon_vma, 0);
+	put_back(&detached);
+
+	t_write(mm, BASE, 4, 300);
+	assert_int_equal(um_madvise(mm, BASE, 4 * PG, MADV_DONTNEED), 0);
+	mmap_write_lock(mm);
+	/* It would leave the tree here. */
+	anon_vma_tree_lock_write(vma->anon_vma);
+	anon_vma_tree_unlock_write(vma->anon_vma);
+	anon_vma_lock_write(mm->anon_vma);
+	anon_vma_merge(other, vma);
+	anon_vma_unlock_write(mm->anon_vma);
+	assert_int_equal(vma->anon_vma, 0);
+	assert_int_not_equal(other->anon_vma, 0);
+	mmap_write_unlock(mm);
+	t_expect(mm, FAR, 4, 200);
 }
 
 /* -- A fork that failed ---------------------------------------------------------------- */
@@ -1878,11 +1992,15 @@ int main(void)
 		UM_TEST_LAZY(lockless_not_if_the_word_changes),
 		UM_TEST_LAZY(lockless_not_for_others),
 		UM_TEST_LAZY(lockless_not_under_a_mutator),
+		UM_TEST_LAZY(lockless_after_a_trylock),
 		UM_TEST_QUIET_ON(depth_and_joins, "lazy"),
+		UM_TEST_LAZY(new_mm_is_on_no_list),
+		UM_TEST_LAZY(copy_of_unfaulted_has_no_word),
 		UM_TEST_LAZY(detached_is_found_once),
 		UM_TEST_LAZY(detach_done_is_not_found),
 		UM_TEST_LAZY(detach_of_unfaulted),
 		UM_TEST_QUIET_ON(r39_two_batches_of_one_owner, "lazy"),
+		UM_TEST_LAZY(unlinked_unseen),
 		UM_TEST_LAZY(fork_failed_limits_walks),
 		UM_TEST_LAZY(parents_vma_in_the_childs_tree),
 		UM_TEST_LAZY(hint_is_not_kept_over_changes),
