@@ -896,6 +896,96 @@ static void unlinked_unseen(void **state)
 	t_expect(mm, FAR, 4, 200);
 }
 
+/* Something that has to wait for a walk, done by another thread. */
+struct waiter {
+	void (*op)(struct waiter *waiter);
+	struct vm_area_struct *vma;
+	struct detached detached;
+	bool done;
+};
+
+static void *waiter_thread(void *arg)
+{
+	struct waiter *waiter = arg;
+
+	um_thread_register();
+	waiter->op(waiter);
+	WRITE_ONCE(waiter->done, true);
+	um_thread_unregister();
+	return NULL;
+}
+
+/* @op waits for a walk that is at the VMA, which keeps its word so long. */
+static void assert_waits(struct waiter *waiter, void (*op)(struct waiter *waiter))
+{
+	unsigned long first = waiter->vma->vm_start / PG;
+	struct anon_vma *owner = waiter->vma->vm_mm->anon_vma;
+	anon_vma_tree_t tree = waiter->vma->anon_vma;
+	struct anon_vma_walk w;
+	pthread_t thread;
+
+	waiter->op = op;
+	waiter->done = false;
+	anon_vma_lock_read(owner);
+	anon_vma_walk_begin(&w, owner, first, first);
+	assert_ptr_equal(anon_vma_walk_next(&w), waiter->vma);
+	assert_int_equal(pthread_create(&thread, NULL, waiter_thread, waiter), 0);
+	while (!rwsem_is_contended(&owner->rwsem) && !READ_ONCE(waiter->done))
+		sched_yield();
+	assert_false(READ_ONCE(waiter->done));
+	assert_int_equal(READ_ONCE(waiter->vma->anon_vma), tree);
+	anon_vma_walk_end(&w, true);
+	pthread_join(thread, NULL);
+}
+
+static void op_detach(struct waiter *waiter)
+{
+	anon_vma_detach(waiter->vma->vm_mm, &waiter->detached.batch);
+}
+
+static void op_reattach(struct waiter *waiter)
+{
+	anon_vma_reattach(waiter->vma->vm_mm, &waiter->detached.batch);
+}
+
+static void op_detach_done(struct waiter *waiter)
+{
+	anon_vma_detach_done(waiter->vma->vm_mm, &waiter->detached.batch);
+}
+
+static void op_unlink(struct waiter *waiter)
+{
+	unlink_anon_vmas(waiter->vma);
+}
+
+/* What takes a VMA from where walks find it, or its word, waits for those who did. */
+static void mutators_wait_for_walks(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t);
+	struct waiter waiter = { 0 };
+
+	t_map(mm, BASE, 1);
+	t_write(mm, BASE, 1, 100);
+	assert_int_equal(um_madvise(mm, BASE, PG, MADV_DONTNEED), 0);
+	waiter.vma = vma_at(mm, BASE);
+	take_out(&waiter.detached, waiter.vma);
+	anon_vma_reattach(mm, &waiter.detached.batch);
+
+	assert_waits(&waiter, op_detach);
+	assert_true(anon_vma_tree_detached(waiter.vma->anon_vma));
+	assert_waits(&waiter, op_reattach);
+	assert_false(anon_vma_tree_detached(waiter.vma->anon_vma));
+	op_detach(&waiter);
+	assert_waits(&waiter, op_detach_done);
+	anon_vma_detach(mm, &waiter.detached.batch);
+	anon_vma_reattach(mm, &waiter.detached.batch);
+	assert_waits(&waiter, op_unlink);
+	assert_int_equal(waiter.vma->anon_vma, 0);
+	mtree_destroy(&waiter.detached.vmas);
+	mmap_write_unlock(mm);
+}
+
 /* -- A fork that failed ---------------------------------------------------------------- */
 
 static void fork_failed_limits_walks(void **state)
@@ -1874,14 +1964,14 @@ static void dead_sibling_is_passed_by(void **state)
 
 /* -- Waiting for an owner -------------------------------------------------------------- */
 
-struct waiter {
+struct owner_waiter {
 	struct folio *folio;
 	struct anon_vma *got;
 };
 
 static void *wait_for_owner(void *arg)
 {
-	struct waiter *waiter = arg;
+	struct owner_waiter *waiter = arg;
 
 	um_thread_register();
 	waiter->got = folio_lock_anon_vma_read(waiter->folio, NULL);
@@ -1896,7 +1986,7 @@ static void owner_is_waited_for(void **state)
 {
 	struct t *t = *state;
 	struct mm_struct *mm = t_mm(t);
-	struct waiter waiter;
+	struct owner_waiter waiter;
 	struct anon_vma *owner;
 	pthread_t thread;
 	int count;
@@ -1905,7 +1995,7 @@ static void owner_is_waited_for(void **state)
 	t_write(mm, BASE, 1, 100);
 	owner = anon_vma_at(mm, BASE);
 	count = atomic_read(&owner->refcount);
-	waiter = (struct waiter) { .folio = folio_at(mm, BASE) };
+	waiter = (struct owner_waiter) { .folio = folio_at(mm, BASE) };
 	anon_vma_lock_write(owner);
 	assert_int_equal(pthread_create(&thread, NULL, wait_for_owner, &waiter), 0);
 	while (atomic_read(&owner->refcount) == count)
@@ -2001,6 +2091,7 @@ int main(void)
 		UM_TEST_LAZY(detach_of_unfaulted),
 		UM_TEST_QUIET_ON(r39_two_batches_of_one_owner, "lazy"),
 		UM_TEST_LAZY(unlinked_unseen),
+		UM_TEST_QUIET_ON(mutators_wait_for_walks, "lazy"),
 		UM_TEST_LAZY(fork_failed_limits_walks),
 		UM_TEST_LAZY(parents_vma_in_the_childs_tree),
 		UM_TEST_LAZY(hint_is_not_kept_over_changes),
