@@ -66,6 +66,70 @@ static void munmap_sole_check(struct schedule_run *run)
 SCENARIOS_AGAINST_WALKS(munmap_sole, 2, "R02 R09 R39",
 			"The only mapping of a page is unmapped, and the page tables freed.");
 
+/* -- A VMA without pages --------------------------------------------------------------- */
+
+/*
+ *	mm 1	[0]			the page
+ *	`- mm 2	[0]	munmap ->	another VMA, without pages
+ *
+ * It leaves without waiting for walks, which look at it to see that it is none of theirs.
+ */
+static void munmap_empty_setup(struct schedule_run *run)
+{
+	start(run, 0);
+	map(run, 0, 0, 1);
+	put(run, 0, 0, 1, TOKEN);
+	fork_to(run, 0, 1);
+	unmap(run, 1, 0, 1);
+	map(run, 1, 0, 1);
+	walk_open(run, 0, run->mm[0], P(0));
+}
+
+static void munmap_empty_thread(struct schedule_run *run)
+{
+	unmap(run, 1, 0, 1);
+}
+
+static void munmap_empty_check(struct schedule_run *run)
+{
+	if (!still(run))
+		return;
+	walk_expect(run, 0, "1@0");
+	walk_expect_visits(run, 0, 1);
+	expect(run, 0, 0, 1, TOKEN);
+}
+
+SCENARIOS_AGAINST_WALKS(munmap_empty, 2, "R02 R39",
+			"A VMA without pages, where a walk looks for one, is unmapped.");
+
+/* The same, with a folio of two pages, which is looked for in another way. */
+static void munmap_empty_large_setup(struct schedule_run *run)
+{
+	start(run, 0);
+	map(run, 0, 0, 2);
+	put_large(run, 0, 0, 1);
+	fork_to(run, 0, 1);
+	unmap(run, 1, 0, 2);
+	map(run, 1, 0, 2);
+	walk_open(run, 0, run->mm[0], P(0));
+}
+
+static void munmap_empty_large_thread(struct schedule_run *run)
+{
+	unmap(run, 1, 0, 2);
+}
+
+static void munmap_empty_large_check(struct schedule_run *run)
+{
+	if (!still(run))
+		return;
+	walk_expect(run, 0, "1@0 1@1");
+	walk_expect_visits(run, 0, 1);
+	expect(run, 0, 0, 2, TOKEN);
+}
+
+SCENARIOS_AGAINST_WALKS(munmap_empty_large, 2, "R05 R39", "The same with a large folio.");
+
 /* -- Several VMAs at once -------------------------------------------------------------- */
 
 /*

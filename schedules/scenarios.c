@@ -39,6 +39,12 @@
 	S(walk_vs_munmap_sole)						\
 	S(lockless_vs_munmap_sole)					\
 	S(migrate_vs_munmap_sole)					\
+	S(walk_vs_munmap_empty)						\
+	S(lockless_vs_munmap_empty)					\
+	S(migrate_vs_munmap_empty)					\
+	S(walk_vs_munmap_empty_large)					\
+	S(lockless_vs_munmap_empty_large)				\
+	S(migrate_vs_munmap_empty_large)				\
 	S(walk_vs_munmap_batch)						\
 	S(lockless_vs_munmap_batch)					\
 	S(migrate_vs_munmap_batch)					\

@@ -1206,6 +1206,69 @@ static void last_descendant_goes_with_a_walks_pin(void **state)
 	assert_int_equal(live(t, UM_OBJ_ANON_VMA), 0);
 }
 
+struct in_the_way {
+	struct anon_vma *last, *next;
+	bool blocked, held;
+};
+
+/* Keeps a walk waiting for its next lock, and looks whether it holds the last one so long. */
+static void *stand_in_the_way(void *arg)
+{
+	struct in_the_way *way = arg;
+	anon_vma_tree_t tree = make_anon_vma_tree(way->next, ANON_VMA_TREE_LAZY);
+
+	um_thread_register();
+	anon_vma_tree_lock_write(tree);
+	WRITE_ONCE(way->blocked, true);
+	while (!rwsem_is_contended(&way->next->rwsem))
+		sched_yield();
+	way->held = rwsem_is_locked(&way->last->rwsem);
+	anon_vma_tree_unlock_write(tree);
+	um_thread_unregister();
+	return NULL;
+}
+
+/*
+ * From child to child, of which the second one's lock is taken: the first one is let go of
+ * before the walk sleeps. Its end may have to come first, for that lock to be given back.
+ */
+static void walk_lets_go_before_it_waits(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t), *first, *second;
+	struct in_the_way way = { 0 };
+	struct vm_area_struct *vma[3];
+	struct anon_vma_walk w;
+	struct anon_vma *owner;
+	pthread_t thread;
+
+	t_map(mm, BASE, 1);
+	t_write(mm, BASE, 1, 100);
+	first = t_fork(mm);
+	second = t_fork(mm);
+	way.last = first->anon_vma;
+	way.next = second->anon_vma;
+	vma[0] = vma_at(mm, BASE);
+	vma[1] = vma_at(first, BASE);
+	vma[2] = vma_at(second, BASE);
+	owner = folio_lock_anon_vma_read(folio_at(mm, BASE), NULL);
+	assert_ptr_equal(owner, mm->anon_vma);
+	anon_vma_walk_begin(&w, owner, BASE / PG, BASE / PG);
+	assert_ptr_equal(anon_vma_walk_next(&w), vma[0]);
+	assert_ptr_equal(anon_vma_walk_next(&w), vma[1]);
+	assert_true(rwsem_is_locked(&way.last->rwsem));
+	assert_int_equal(pthread_create(&thread, NULL, stand_in_the_way, &way), 0);
+	while (!READ_ONCE(way.blocked))
+		sched_yield();
+	assert_ptr_equal(anon_vma_walk_next(&w), vma[2]);
+	assert_false(rwsem_is_locked(&way.last->rwsem));
+	assert_null(anon_vma_walk_next(&w));
+	anon_vma_walk_end(&w, true);
+	pthread_join(thread, NULL);
+	assert_false(way.held);
+	assert_false(rwsem_is_locked(&way.next->rwsem));
+}
+
 /* A long line of ancestors, of which only the last descendant lives, goes at once. */
 static void line_of_dead_goes_at_once(void **state)
 {
@@ -2097,6 +2160,7 @@ int main(void)
 		UM_TEST_LAZY(hint_is_not_kept_over_changes),
 		UM_TEST_QUIET_ON(last_descendant_goes_under_a_walk, "lazy"),
 		UM_TEST_QUIET_ON(last_descendant_goes_with_a_walks_pin, "lazy"),
+		UM_TEST_QUIET_ON(walk_lets_go_before_it_waits, "lazy"),
 		UM_TEST_LAZY(line_of_dead_goes_at_once),
 		UM_TEST_QUIET_ON(owner_of_unmapped_folio, "lazy"),
 		UM_TEST_QUIET_ON(owner_of_unmapped_folio, "regular"),
