@@ -375,6 +375,47 @@ SCENARIOS_AGAINST_WALKS(split_exit, 2, "R02 R29",
 			"The last process that maps a page splits a VMA, and exits.");
 
 /*
+ *	mm 1	[0 1]	mprotect ->	[0][1]	exit ->
+ *
+ * Two walks find the lock taken, and take a reference each. When they get it, it may be the
+ * two of them that keep the owner; the one who drops the last reference has to wait for the
+ * other, which has only the lock.
+ */
+static void exit_queue_setup(struct schedule_run *run)
+{
+	start(run, 0);
+	map(run, 0, 0, 2);
+	put(run, 0, 0, 2, TOKEN);
+	walk_open(run, 0, run->mm[0], P(0));
+	walk_open(run, 1, run->mm[0], P(1));
+}
+
+static void walk_second(struct schedule_run *run)
+{
+	walk_full(run, 1);
+}
+
+static void exit_queue_check(struct schedule_run *run)
+{
+	if (!still(run))
+		return;
+	walk_expect(run, 0, "1@0?");
+	walk_expect(run, 1, "1@1?");
+}
+
+const struct schedule_scenario walk_vs_walk_vs_exit = {
+	.name = "walk_vs_walk_vs_exit",
+	.rows = "R27 R29",
+	.topologies = "regular,lazy",
+	.story = "Two walks that wait for the owner's lock are the last that know it.",
+	.nr_threads = 3,
+	.bound = 2,
+	.setup = exit_queue_setup,
+	.thread = { split_exit_thread, thread_walk_full, walk_second },
+	.check = exit_queue_check,
+};
+
+/*
  *	mm 1	[0]
  *	|- mm 2	[0]
  *	`- mm 3	[0]	exit

@@ -77,6 +77,7 @@
 	S(lockless_vs_exit_both)					\
 	S(migrate_vs_exit_both)						\
 	S(exit_vs_exit)							\
+	S(walk_vs_walk_vs_exit)						\
 	S(frames_vs_munmap)						\
 	S(frames_vs_exit)						\
 	/* scenario_move.c */						\
