@@ -119,12 +119,14 @@ class Finder:
         return self.rows_of_scenario
 
     def control_schedules(self, scenario, topology, bound):
-        """Is nothing found without a bug?"""
+        """How long it takes without a bug; None: it fails then, too."""
         key = (scenario, topology, bound)
         if key not in self.controls:
-            self.controls[key] = not explore(self.programs["schedules"]["explorer"].path,
-                                             [scenario], bound, topology)
-            if not self.controls[key]:
+            begin = time.monotonic()
+            said = explore(self.programs["schedules"]["explorer"].path, [scenario], bound, topology,
+                           900)
+            self.controls[key] = time.monotonic() - begin if said == [] else None
+            if self.controls[key] is None:
                 self.broken.append(f"schedules {scenario} {topology}")
         return self.controls[key]
 
@@ -148,18 +150,16 @@ class Finder:
         return Attempt(self, name, str(path), new, output, model)
 
 
-def explore(path, scenarios, bound, topology=None):
-    """The (scenario, topology) of @scenarios that fail; of those that do not end, the first."""
+def explore(path, scenarios, bound, topology, limit):
+    """The (scenario, topology) of @scenarios that fail; None: this does not end in time."""
     argv = [path, "--schedules", MAX_SCHEDULES, "--jobs", 1, "--json", "--bound", bound,
             "--scenario", ",".join(scenarios)]
     if topology:
         argv += ["--topology", topology]
-    said = running.run_json(argv, MIN_LIMIT + 10 * len(scenarios))
-    if said:
-        return [(run["scenario"], run["topology"]) for run in said["scenarios"] if run["findings"]]
-    if len(scenarios) == 1:
-        return [(scenarios[0], topology or "lazy")]
-    return next(filter(None, (explore(path, [one], bound, topology) for one in scenarios)), [])
+    said = running.run_json(argv, limit)
+    if said is None:
+        return None
+    return [(run["scenario"], run["topology"]) for run in said["scenarios"] if run["findings"]]
 
 
 class Attempt:
@@ -234,14 +234,29 @@ class Attempt:
             self.linked[key] = self.finder.builds["schedules"].link_with(
                 about, self.objects_for("schedules", about), self.dir)
         found = []
+        topology = topology or self.where.strip("[]")
         for i in range(0, len(scenarios), TOGETHER):
-            failed = explore(self.linked[key], scenarios[i:i + TOGETHER], bound,
-                             topology or self.where.strip("[]"))
-            found += [f"schedules {scenario} {where}" for scenario, where in failed[:ENOUGH]
-                      if self.finder.control_schedules(scenario, where, bound)]
+            found += self._explore(self.linked[key], scenarios[i:i + TOGETHER], bound, topology)
             if len(found) >= ENOUGH or found and stop:
                 break
         return found[:ENOUGH]
+
+    def _explore(self, path, scenarios, bound, topology):
+        control = self.finder.control_schedules
+        failed = explore(path, scenarios, bound, topology, MIN_LIMIT + 10 * len(scenarios))
+        if failed is None and len(scenarios) > 1:
+            # One of them does not end; or the machine is busy.
+            each = (self._explore(path, [one], bound, topology) for one in scenarios)
+            return next(filter(None, each), [])
+        if failed is None:
+            where = topology or "lazy"
+            seconds = control(scenarios[0], where, bound)
+            if seconds is None:
+                return []
+            failed = explore(path, scenarios, bound, where, max(MIN_LIMIT, TIMES * seconds))
+            failed = [(scenarios[0], where)] if failed is None else failed
+        return [f"schedules {scenario} {where}" for scenario, where in failed[:ENOUGH]
+                if control(scenario, where, bound) is not None]
 
     # -- Ways to look
 
