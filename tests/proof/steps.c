@@ -9,49 +9,35 @@ unsigned long steps_taken(void)
 }
 
 void *__real_mtree_load(struct maple_tree *mt, unsigned long index);
-void *__real_mas_find(struct ma_state *mas, unsigned long max);
-struct anon_vma_chain *__real_anon_vma_interval_tree_iter_first(struct rb_root_cached *root,
-								unsigned long first,
-								unsigned long last);
-struct anon_vma_chain *__real_anon_vma_interval_tree_iter_next(struct anon_vma_chain *node,
-							       unsigned long first,
-							       unsigned long last);
 void *__wrap_mtree_load(struct maple_tree *mt, unsigned long index);
-void *__wrap_mas_find(struct ma_state *mas, unsigned long max);
-struct anon_vma_chain *__wrap_anon_vma_interval_tree_iter_first(struct rb_root_cached *root,
-								unsigned long first,
-								unsigned long last);
-struct anon_vma_chain *__wrap_anon_vma_interval_tree_iter_next(struct anon_vma_chain *node,
-							       unsigned long first,
-							       unsigned long last);
-
 void *__wrap_mtree_load(struct maple_tree *mt, unsigned long index)
 {
 	steps++;
 	return __real_mtree_load(mt, index);
 }
 
+void *__real_mas_find(struct ma_state *mas, unsigned long max);
+void *__wrap_mas_find(struct ma_state *mas, unsigned long max);
 void *__wrap_mas_find(struct ma_state *mas, unsigned long max)
 {
 	steps++;
 	return __real_mas_find(mas, max);
 }
 
-struct anon_vma_chain *__wrap_anon_vma_interval_tree_iter_first(struct rb_root_cached *root,
-								unsigned long first,
-								unsigned long last)
-{
-	steps++;
-	return __real_anon_vma_interval_tree_iter_first(root, first, last);
+/* A step in a tree of chain entries: from its root, or from an entry. */
+#define COUNTED_STEP(name, where)							\
+struct anon_vma_chain *__real_##name(where, unsigned long first, unsigned long last);	\
+struct anon_vma_chain *__wrap_##name(where, unsigned long first, unsigned long last);	\
+struct anon_vma_chain *__wrap_##name(where, unsigned long first, unsigned long last)	\
+{											\
+	steps++;									\
+	return __real_##name(at, first, last);						\
 }
 
-struct anon_vma_chain *__wrap_anon_vma_interval_tree_iter_next(struct anon_vma_chain *node,
-							       unsigned long first,
-							       unsigned long last)
-{
-	steps++;
-	return __real_anon_vma_interval_tree_iter_next(node, first, last);
-}
+COUNTED_STEP(anon_vma_interval_tree_iter_first, struct rb_root_cached *at)
+COUNTED_STEP(anon_vma_interval_tree_iter_next, struct anon_vma_chain *at)
+COUNTED_STEP(lazy_chain_tree_iter_first, struct rb_root_cached *at)
+COUNTED_STEP(lazy_chain_tree_iter_next, struct anon_vma_chain *at)
 
 /* -- Locks --------------------------------------------------------------------------- */
 
