@@ -5,6 +5,7 @@ import sys
 import tempfile
 import unittest
 from pathlib import Path
+from unittest import mock
 
 TOP = Path(__file__).resolve().parent.parent.parent
 sys.dont_write_bytecode = True
@@ -241,6 +242,37 @@ class Programs(unittest.TestCase):
         self.assertEqual(find.rows_of("asan failure_test r16_r31_fork[lazy]"), {"R16", "R31"})
         self.assertEqual(find.rows_of("asan core r2_x"), set())
         self.assertEqual(find.rows_of("tsan r07_prog other12_r"), set())
+
+
+class Scenarios(unittest.TestCase):
+    """Which scenarios count as failed: @ends says of a program which of them do not end."""
+
+    def explore(self, ends):
+        def explore(path, scenarios, _bound, topology, _limit):
+            if any(ends(path, one) is None for one in scenarios):
+                return None
+            return [(one, topology) for one in scenarios if ends(path, one)]
+
+        finder = find.Finder(TOP, {}, TOP)
+        finder.programs["schedules"] = {"explorer": find.EXPLORER}
+        attempt = finder.attempt("name", "core/anon_vma_lazy.c", "")
+        with mock.patch.object(find, "explore", explore):
+            return attempt._explore("mutant", ["a", "b", "c"], 1, "lazy"), finder.broken
+
+    def test_failures(self):
+        found, broken = self.explore(lambda path, one: path == "mutant" and one != "b")
+        self.assertEqual((found, broken), (["schedules a lazy", "schedules c lazy"], []))
+
+    def test_does_not_end(self):
+        found, broken = self.explore(lambda path, one: None if path == "mutant" and one == "b"
+                                     else False)
+        self.assertEqual((found, broken), (["schedules b lazy"], []))
+
+    def test_does_not_end_without_bug(self):
+        # The others are tried all the same.
+        found, broken = self.explore(lambda path, one: None if one == "b" else
+                                     path == "mutant" and one == "c")
+        self.assertEqual((found, broken), (["schedules c lazy"], ["schedules b lazy"]))
 
 
 class Headers(unittest.TestCase):
