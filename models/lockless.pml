@@ -35,14 +35,20 @@ bool ready;			/* mm 2 */
 bool memory_gone;		/* the anon_vma's, back at the page allocator */
 bool in_rcu;
 
-/* The page, its VMA and ->sole_mm change; the page under its PTE lock. */
+bool did_tree, did_pte, did_sole;	/* of change(), which one at a time is in */
+
+/* The page, its VMA and ->sole_mm change, in any order; the page under its PTE lock. */
 inline change(to)
 {
-	in_tree = to;
-	spin_lock(ptl);
-	pte = to;
-	spin_unlock(ptl);
-	sole = to
+	did_tree = false;
+	did_pte = false;
+	did_sole = false;
+	do
+	:: !did_tree -> d_step { in_tree = to; did_tree = true }
+	:: !did_pte -> spin_lock(ptl); pte = to; did_pte = true; spin_unlock(ptl)
+	:: !did_sole -> d_step { sole = to; did_sole = true }
+	:: did_tree && did_pte && did_sole -> break
+	od
 }
 
 /* anon_vma_tree_lock_write() .. unlock_write(); the rwsem is this process alone. */

@@ -15,7 +15,8 @@
  * Stands for:
  *	core/anon_vma_lazy.c: lazy_displace_locked(), lazy_anon_vma_alloc(), lazy_mm_anon_vma(),
  *		lazy_anon_vma_prepare()
- *	core/include/linux/anon_vma_lazy.h: __vma_anon_pgoff(), vma_anon_pgoff()
+ *	core/include/linux/anon_vma_lazy.h: __vma_anon_pgoff(), vma_anon_pgoff(),
+ *		anon_vma_numbering()
  *	usermm/anon.c: folio_set_owner()
  */
 #include "primitives.h"
@@ -125,7 +126,7 @@ inline prepare(me, vma)
 	fi
 }
 
-/* vma_anon_pgoff() */
+/* vma_anon_pgoff(), and anon_vma_numbering(), which asks ahead of a merge */
 inline number(vma)
 {
 	if
