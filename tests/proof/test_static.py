@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0
-"""Rows about the text of the project: R01 (no reference on VMAs), R11, R12, R13, R18.
+"""Rows about the text of the project: R01 (no reference on VMAs), R11, R12, R13, R18; and
+whether docs/proof.md tells of all rows, by names of tests that exist.
 
   test_static.py TREE [NAME...]
 
@@ -8,6 +9,7 @@ Each check looks at files of TREE only, and prints one TAP line; NAME picks some
 test_static_fails.py shows on scratch copies that each can fail.
 """
 
+import fnmatch
 import glob
 import os
 import re
@@ -265,8 +267,48 @@ def r18_switch_read_at_boot_only(tree):
     return bad
 
 
+ROW_TEST = r"(?:r\d\d_)+[a-z0-9_]*"
+
+
+def without_braces(pattern):
+    """a_{b,c} is a_b and a_c."""
+    match = re.search(r"\{([^{}]*)\}", pattern)
+    if not match:
+        return [pattern]
+    return [name for part in match[1].split(",")
+            for name in without_braces(pattern[:match.start()] + part + pattern[match.end():])]
+
+
+def proof_is_told(tree):
+    """Each row has its argument, its tests, and what they leave out; no test is made up."""
+    text, bad = tree.read("docs/proof.md"), []
+    paragraphs = [p for p in text.split("\n\n") if re.match(r"\*\*R\d\d", p)]
+    told = [row for p in paragraphs for row in re.findall(r"\bR(\d\d)\b", p.partition("*Tests:*")[0])]
+    bad += [f"docs/proof.md: nothing about R{row:02}" for row in range(1, 44)
+            if f"{row:02}" not in told]
+    bad += [f"docs/proof.md: {p[:20]}...: not one *Tests:* and one *Not covered:*"
+            for p in paragraphs if p.count("*Tests:*") != 1 or p.count("*Not covered:*") != 1]
+
+    tests = {name for path in tree.files("tests/*/*.c")
+             for name in re.findall(rf"\b({ROW_TEST})\(void \*\*state\)", tree.read(path))}
+    tests |= {check.__name__ for check in CHECKS if re.match(ROW_TEST, check.__name__)}
+    tests |= set(re.findall(rf"\bROW[A-Z_]*\(({ROW_TEST})", "".join(
+        tree.read(path) for path in tree.files("tests/*/*.c"))))
+    scenarios = set(re.findall(r"\bS\((\w+)\)", tree.read("schedules/scenarios.c")))
+    unnamed = set(tests)
+    for quoted in re.findall(r"`([^`\s]+)`", " ".join(paragraphs)):
+        for pattern in without_braces(quoted):
+            known = tests if re.match("r\\d\\d_", pattern) else \
+                scenarios if "_vs_" in pattern else None
+            found = fnmatch.filter(known or (), pattern)
+            unnamed -= set(found)
+            if known and not found:
+                bad.append(f"docs/proof.md: there is no {pattern}")
+    return bad + [f"docs/proof.md: {name} is not named" for name in sorted(unnamed)]
+
+
 CHECKS = [r01_no_reference_on_vmas, r11_no_architecture_switch, r12_written_arguments,
-          r13_wrappers_and_size, r18_switch_read_at_boot_only]
+          r13_wrappers_and_size, r18_switch_read_at_boot_only, proof_is_told]
 
 
 def main(argv):

@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 HERE = os.path.dirname(os.path.realpath(__file__))
-PARTS = ("core", "usermm", "kshim/include/linux", "linux/series")
+PARTS = ("core", "usermm", "kshim/include/linux", "linux/series", "docs", "tests", "schedules")
 
 
 def replace(pattern, text):
@@ -73,6 +73,17 @@ EDITS = [
      append("diff --git a/mm/mmap.c b/mm/mmap.c\n+\tstatic_branch_enable(&anon_vma_lazy_key);\n")),
     ("r18_switch_read_at_boot_only", "an mm changes its topology",
      "usermm/fork.c", append("static void f(void)\n{\n\tmm->topology = &lazy_topology;\n}\n")),
+    ("proof_is_told", "a row without an argument",
+     "docs/proof.md", replace(r"^\*\*R09, exit\.\*\*", "**Exit.**")),
+    ("proof_is_told", "a row that leaves nothing out, nor says so",
+     "docs/proof.md", replace(r"^\*Not covered:\* stacks.*$", "")),
+    ("proof_is_told", "a test that does not exist",
+     "docs/proof.md", replace(r"`r38_exit_in_any_order`", "`r38_exit_in_each_order`")),
+    ("proof_is_told", "a scenario that does not exist",
+     "docs/proof.md", replace(r"`swapin_vs_ksm`", "`swapin_vs_thp`")),
+    ("proof_is_told", "a test that is not told of",
+     "tests/topology/topology_test.c",
+     append("static void r20_is_new(void **state)\n{\n\t(void)state;\n}\n")),
 ]
 
 
