@@ -566,79 +566,143 @@ static void r23_a_duplicate_is_undone(void **state)
 /* -- R36: KSM pages that come back from swap --------------------------------------------------- */
 
 /*
- * Siblings b and c have written the same at the same address - the same anon offset, the
- * same fork tree - and KSM has made one page of it, which is in swap. One faults it in,
- * then the other, each by reading or writing, in both orders; then the parent's.
+ * Two processes have written the same at the same address, and KSM has made one page of
+ * it, which is in swap. One faults it in, then the other, each by reading or writing, in
+ * both orders.
  *
- *	a --- b	  [42]  \
- *	   `- c   [42]  / one slot
+ *	a --- b		[42]  \
+ *	   `- c		[42]  / one slot
+ *	      `- d	[42]	 c's child; c may be gone by then
  *
- * Who maps a page is in the subtree of its owner: c must not map what is b's, in b's
- * anon_vma, though "same root" and "same offset" hold.
+ * They are siblings, of a parent that has had a page there or has not, or strangers. Who
+ * maps a page is in the subtree of its owner: c must not map what is b's, in b's anon_vma,
+ * though "same root" and "same offset" hold.
+ *
+ * held: the page could not leave the swap cache, and is KSM's as before: who maps it is
+ * found by an item. c's went with c, as d did not map the page then, and d, in the same
+ * tree and at the same address as b, must not map it by b's item.
  */
-static void come_back(struct t *t, struct mm_struct *mm, bool write)
+enum kin {
+	PARENT_FAULTED,
+	PARENT_UNFAULTED,
+	STRANGERS,
+	NR_KINS,
+};
+
+struct swapped {
+	enum kin kin;
+	bool held, orphan;
+	int order, how;
+};
+
+/* Each mapping of the page is found by those who ask its owner, or its items. */
+static void come_back(struct t *t, struct mm_struct *mm, bool write, int mappings)
 {
+	struct anon_vma *owner;
+	struct folio *folio;
+
 	if (write)
 		t_write(mm, BASE, 1, 43);
 	else
 		t_expect(mm, BASE, 1, 42);
-	assert_int_equal(um_check_all(t->world), 0);
+	folio = folio_at(mm, BASE);
+	owner = folio_anon_vma(folio);
+	assert_true(!owner == folio_test_ksm(folio));
+	if (owner)
+		assert_true(t->world->topology->covers(owner, vma_at(mm, BASE)));
+	assert_int_equal(folio_mapcount(folio), mappings);
+	assert_int_equal(walk_all(folio).found, mappings);
 }
 
-static void siblings(struct t *t, int order, int how)
+/* One page of KSM's for both of who[], in swap. Returns it if it is held. */
+static struct folio *merge_and_swap_out(struct t *t, const struct swapped *swapped,
+					struct mm_struct *who[2])
 {
-	struct mm_struct *a = t_mm(t), *b, *c, *first, *second;
+	struct mm_struct *child;
 	struct folio *folio;
-	struct anon_vma *owner;
+	int i;
 
-	t_map(a, BASE, 1);
-	t_write(a, BASE, 1, 7);
-	b = t_fork(a);
-	c = t_fork(a);
-	t_write(b, BASE, 1, 42);
-	t_write(c, BASE, 1, 42);
-	assert_int_equal(um_madvise(b, BASE, PG, MADV_MERGEABLE), 0);
-	assert_int_equal(um_madvise(c, BASE, PG, MADV_MERGEABLE), 0);
-	um_ksm_scan(t->world, 1000);
-	um_ksm_scan(t->world, 1000);
-	assert_ptr_equal(folio_at(b, BASE), folio_at(c, BASE));
-	assert_true(folio_test_ksm(folio_at(b, BASE)));
-	t_swap_out(t);
-	assert_true(pte_is_swap(entry_at(b, BASE)));
-	assert_int_equal(pte_pfn(entry_at(b, BASE)), pte_pfn(entry_at(c, BASE)));
-
-	first = order ? c : b;
-	second = order ? b : c;
-	come_back(t, first, how & 1);
-	folio = folio_at(first, BASE);
-	owner = folio_anon_vma(folio);
-	come_back(t, second, how & 2);
-	if (folio_at(second, BASE) == folio_at(first, BASE) && owner) {
-		owner = folio_anon_vma(folio_at(second, BASE));
-		assert_true(t->world->topology->covers(owner, vma_at(first, BASE)));
-		assert_true(t->world->topology->covers(owner, vma_at(second, BASE)));
+	for (i = 0; i < 2; i++) {
+		t_write(who[i], BASE, 1, 42);
+		assert_int_equal(um_madvise(who[i], BASE, PG, MADV_MERGEABLE), 0);
 	}
-	t_expect(a, BASE, 1, 7);
-	assert_int_equal(walk_all(folio_at(first, BASE)).found,
-			 folio_mapcount(folio_at(first, BASE)));
-	assert_int_equal(walk_all(folio_at(second, BASE)).found,
-			 folio_mapcount(folio_at(second, BASE)));
+	um_ksm_scan(t->world, 1000);
+	um_ksm_scan(t->world, 1000);
+	folio = folio_at(who[0], BASE);
+	assert_ptr_equal(folio_at(who[1], BASE), folio);
+	assert_true(folio_test_ksm(folio));
+	child = swapped->orphan ? t_fork(who[1]) : NULL;
+	if (swapped->held)
+		folio_hold(folio);
+	um_reclaim(t->world, 1 << 20);
+	um_reclaim(t->world, 1 << 20);
+	if (child) {
+		um_exit(who[1]);
+		who[1] = child;
+	}
+	for (i = 0; i < 2; i++)
+		assert_true(pte_is_swap(entry_at(who[i], BASE)));
+	assert_int_equal(pte_pfn(entry_at(who[0], BASE)), pte_pfn(entry_at(who[1], BASE)));
+	return swapped->held ? folio : NULL;
+}
+
+static void swap_in_by_both(struct t *t, const struct swapped *swapped)
+{
+	struct mm_struct *parent = t_mm(t), *who[2], *first, *second;
+	bool both_read = !swapped->how, shared;
+	struct folio *held;
+	int i;
+
+	t_map(parent, BASE, 1);
+	if (swapped->kin == PARENT_FAULTED)
+		t_write(parent, BASE, 1, 7);
+	for (i = 0; i < 2; i++) {
+		who[i] = swapped->kin == STRANGERS ? t_mm(t) : t_fork(parent);
+		if (swapped->kin == STRANGERS)
+			t_map(who[i], BASE, 1);
+	}
+	held = merge_and_swap_out(t, swapped, who);
+	first = who[swapped->order];
+	second = who[!swapped->order];
+
+	/* Is there an owner, or an item each, that leads to both? */
+	if (swapped->held)
+		shared = both_read && !swapped->orphan;
+	else
+		shared = both_read && (swapped->kin == PARENT_FAULTED ||
+				       (swapped->kin == PARENT_UNFAULTED && t->lazy));
+	come_back(t, first, swapped->how & 1, 1);
+	come_back(t, second, swapped->how & 2, shared ? 2 : 1);
+	assert_true((folio_at(first, BASE) == folio_at(second, BASE)) == shared);
+	if (held)
+		folio_drop(t, held);
+	assert_int_equal(um_check_all(t->world), 0);
+	if (swapped->kin == PARENT_FAULTED)
+		t_expect(parent, BASE, 1, 7);
 	t_migrate(t);
-	t_expect(b, BASE, 1, (order ? how & 2 : how & 1) ? 43 : 42);
-	t_expect(c, BASE, 1, (order ? how & 1 : how & 2) ? 43 : 42);
+	t_expect(first, BASE, 1, swapped->how & 1 ? 43 : 42);
+	t_expect(second, BASE, 1, swapped->how & 2 ? 43 : 42);
 	um_exit(first);
 	assert_int_equal(um_check_all(t->world), 0);
 	um_exit(second);
-	um_exit(a);
+	um_exit(parent);
 }
 
 static void r36_siblings_swap_in_a_ksm_page(void **state)
 {
-	int order, how;
+	unsigned int i;
 
-	for (order = 0; order < 2; order++)
-		for (how = 0; how < 4; how++)
-			siblings(*state, order, how);
+	for (i = 0; i < NR_KINS * 32; i++) {
+		struct swapped swapped = {
+			.kin = i / 32,
+			.held = i & 16,
+			.orphan = i & 8,
+			.order = !!(i & 4),
+			.how = i & 3,
+		};
+
+		swap_in_by_both(*state, &swapped);
+	}
 }
 
 /* -- R04, R20 -------------------------------------------------------------------- */
