@@ -207,10 +207,29 @@ static void r33_ksm_visits_a_handful(void **state)
 
 /*
  * R35: 1,000 children, each with 1,000 pages of its own after COW. A walk of a child's
- * page visits that child only; at depth 1, which is above the depth of joining.
+ * page visits that child only; at depth 1, which is above the depth of joining. If it has
+ * a child itself, that one as well, and from there no sibling.
  */
 #define AIM_CHILDREN	1000
 #define AIM_PAGES	1000
+
+/*
+ *	mm			one of many children; the owner of a page
+ *	`- grandchild		has a copy of its own
+ *
+ * A walk to the end visits both, and not the siblings after them.
+ */
+static void visits_stay_below(struct mm_struct *mm, uint64_t at)
+{
+	struct mm_struct *grandchild = t_fork(mm);
+	struct counted counted;
+
+	t_write(grandchild, at, 1, 3);
+	counted = walk_all(folio_at(mm, at));
+	assert_int_equal(counted.found, 1);
+	assert_int_equal(counted.visits, 2);
+	um_exit(grandchild);
+}
 
 static void r35_private_pages_take_one_visit(void **state)
 {
@@ -231,6 +250,7 @@ static void r35_private_pages_take_one_visit(void **state)
 
 		assert_int_equal(counted.found, 1);
 		assert_int_equal(counted.visits, 1);
+		visits_stay_below(child[i], at);
 	}
 	/* The parent's own, which all children could have, end with the first. */
 	assert_int_equal(walk_until_found(folio_at(mm, BASE)).visits, 1);
@@ -319,6 +339,7 @@ static void r40_exclusive_among_400_children(void **state)
 	t_write(mm, FAR, 4, 200);
 	t_write(mm, BASE, 1, 300);
 	t_write(child[IDLE / 2], BASE, 1, 400);
+	visits_stay_below(child[IDLE / 2], BASE);
 
 	older = visit_ways(t, mm, BASE);
 	newer = visit_ways(t, mm, FAR);
