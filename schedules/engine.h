@@ -45,6 +45,7 @@ struct outcome {
 	unsigned long findings;
 	/* How far it is. */
 	uint64_t schedules, points, reruns;
+	uint64_t lockless;		/* runs with a walk that took no rwsem */
 	unsigned int bound;		/* complete up to here, if any: */
 	bool any_complete, complete;
 	uint64_t ns;
@@ -57,6 +58,8 @@ void run_prepare(const struct schedule_scenario *scenario, const char *topology,
 		 struct outcome *outcome);
 /* One run. Returns false when it has failed: the process is of no use any more. */
 bool run_once(void);
+/* All that were to be run have been: has anything happened that the scenario is there for? */
+void run_complete(void);
 
 /* -- Turns (turns.c) ---------------------------------------------------------------------- */
 

@@ -336,5 +336,6 @@ bool explore(unsigned int bound, uint64_t limit, struct outcome *outcome)
 		outcome->any_complete = true;
 	}
 	outcome->complete = true;
+	run_complete();
 	return true;
 }

@@ -78,6 +78,12 @@ static void look_at_it(void)
 	um_world_destroy(run.world);
 }
 
+void run_complete(void)
+{
+	if (scenario->lockless && !outcome->lockless)
+		turns_finding("missed", "no schedule has a walk without locks");
+}
+
 bool run_once(void)
 {
 	static void (*const fns[])(void *) = { thread_0, thread_1, thread_2, thread_3 };
@@ -94,6 +100,7 @@ bool run_once(void)
 	scenario->setup(&run);
 	if (!outcome->findings)
 		kshim_sched_run(fns, &run, scenario->nr_threads);
+	outcome->lockless += run.lockless;
 	if (!outcome->findings)
 		look_at_it();
 	if (!outcome->findings)

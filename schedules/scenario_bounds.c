@@ -74,8 +74,8 @@ static void op##in##_thread(struct schedule_run *run)			\
 BOUNDS(split, 0, 0, 1, 2, PROT_READ, 0, )
 BOUNDS(split, 0, 0, 1, 2, PROT_READ, 16, _displaced)
 SCENARIOS_AGAINST_WALKS(split, 3, "R03 R05", "The VMA of a folio is split in three.");
-SCENARIOS_AGAINST_WALKS(split_displaced, 3, "R03 R05",
-			"The displaced VMA of a folio is split in three.");
+SCENARIOS_AGAINST_LOCKED_WALKS(split_displaced, 3, "R03 R05",
+			       "The displaced VMA of a folio is split in three.");
 
 /*
  *	[0][1 2][3]  ->  [0 1 2 3]
@@ -83,8 +83,8 @@ SCENARIOS_AGAINST_WALKS(split_displaced, 3, "R03 R05",
 BOUNDS(merge_both, 1, 2, 1, 2, RW, 0, )
 BOUNDS(merge_both, 1, 2, 1, 2, RW, 16, _displaced)
 SCENARIOS_AGAINST_WALKS(merge_both, 3, "R05 R24", "Three VMAs that a folio spans become one.");
-SCENARIOS_AGAINST_WALKS(merge_both_displaced, 3, "R05 R24",
-			"Three displaced VMAs that a folio spans become one.");
+SCENARIOS_AGAINST_LOCKED_WALKS(merge_both_displaced, 3, "R05 R24",
+			       "Three displaced VMAs that a folio spans become one.");
 
 /*
  *	[0 1][2 3]  ->  [0 1 2 3]	the left one grows over the right one
@@ -92,8 +92,8 @@ SCENARIOS_AGAINST_WALKS(merge_both_displaced, 3, "R05 R24",
 BOUNDS(merge_left, 2, 2, 2, 2, RW, 0, )
 BOUNDS(merge_left, 2, 2, 2, 2, RW, 16, _displaced)
 SCENARIOS_AGAINST_WALKS(merge_left, 3, "R05 R24", "A VMA grows over the one behind it.");
-SCENARIOS_AGAINST_WALKS(merge_left_displaced, 3, "R05 R24",
-			"A displaced VMA grows over the one behind it.");
+SCENARIOS_AGAINST_LOCKED_WALKS(merge_left_displaced, 3, "R05 R24",
+			       "A displaced VMA grows over the one behind it.");
 
 /*
  *	[0 1][2 3]  ->  [0 1 2 3]	the right one grows over the left one
@@ -101,8 +101,8 @@ SCENARIOS_AGAINST_WALKS(merge_left_displaced, 3, "R05 R24",
 BOUNDS(merge_right, 0, 2, 0, 2, RW, 0, )
 BOUNDS(merge_right, 0, 2, 0, 2, RW, 16, _displaced)
 SCENARIOS_AGAINST_WALKS(merge_right, 3, "R05 R24", "A VMA grows over the one before it.");
-SCENARIOS_AGAINST_WALKS(merge_right_displaced, 3, "R05 R24",
-			"A displaced VMA grows over the one before it.");
+SCENARIOS_AGAINST_LOCKED_WALKS(merge_right_displaced, 3, "R05 R24",
+			       "A displaced VMA grows over the one before it.");
 
 /*
  *	[0 1][2 3]  ->  [0 1 2][3]	the boundary moves
@@ -110,8 +110,8 @@ SCENARIOS_AGAINST_WALKS(merge_right_displaced, 3, "R05 R24",
 BOUNDS(shift_up, 2, 2, 2, 1, RW, 0, )
 BOUNDS(shift_up, 2, 2, 2, 1, RW, 16, _displaced)
 SCENARIOS_AGAINST_WALKS(shift_up, 3, "R05 R24", "The boundary between two VMAs moves up.");
-SCENARIOS_AGAINST_WALKS(shift_up_displaced, 3, "R05 R24",
-			"The boundary between two displaced VMAs moves up.");
+SCENARIOS_AGAINST_LOCKED_WALKS(shift_up_displaced, 3, "R05 R24",
+			       "The boundary between two displaced VMAs moves up.");
 
 /*
  *	[0 1][2 3]  ->  [0][1 2 3]
@@ -119,8 +119,8 @@ SCENARIOS_AGAINST_WALKS(shift_up_displaced, 3, "R05 R24",
 BOUNDS(shift_down, 0, 2, 1, 1, RW, 0, )
 BOUNDS(shift_down, 0, 2, 1, 1, RW, 16, _displaced)
 SCENARIOS_AGAINST_WALKS(shift_down, 3, "R05 R24", "The boundary between two VMAs moves down.");
-SCENARIOS_AGAINST_WALKS(shift_down_displaced, 3, "R05 R24",
-			"The boundary between two displaced VMAs moves down.");
+SCENARIOS_AGAINST_LOCKED_WALKS(shift_down_displaced, 3, "R05 R24",
+			       "The boundary between two displaced VMAs moves down.");
 
 /* -- A child's VMAs -------------------------------------------------------------------- */
 
@@ -147,7 +147,8 @@ static void split_child_check(struct schedule_run *run)
 	expect(run, 1, 0, 4, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(split_child, 3, "R05", "A child's VMA of a folio is split in three.");
+SCENARIOS_AGAINST_LOCKED_WALKS(split_child, 3, "R05",
+			       "A child's VMA of a folio is split in three.");
 
 /* -- Walks wait behind a writer -------------------------------------------------------- */
 
@@ -242,6 +243,7 @@ const struct schedule_scenario lockless_vs_writer_vs_writer = {
 	.name = "lockless_vs_writer_vs_writer",
 	.rows = "R05 R10",
 	.topologies = "lazy",
+	.lockless = true,
 	.story = "Two who change what one anon_vma leads to, and a walk without lock.",
 	.nr_threads = 3,
 	.bound = 2,

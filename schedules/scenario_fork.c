@@ -98,8 +98,8 @@ static void fork_displaced_setup(struct schedule_run *run)
 #define fork_displaced_thread	fork_thread
 #define fork_displaced_check	fork_check
 
-SCENARIOS_AGAINST_WALKS(fork_displaced, 3, "R07",
-			"The child of a process with a displaced VMA gets a chain entry.");
+SCENARIOS_AGAINST_LOCKED_WALKS(fork_displaced, 3, "R07",
+			       "The child of a process with a displaced VMA gets a chain entry.");
 
 /* -- A fork further down --------------------------------------------------------------- */
 
@@ -132,8 +132,8 @@ static void fork_below_check(struct schedule_run *run)
 	expect(run, 1, 0, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(fork_below, 3, "R07 R38 R42",
-			"A child forks while a walk comes from its parent's anon_vma.");
+SCENARIOS_AGAINST_LOCKED_WALKS(fork_below, 3, "R07 R38 R42",
+			       "A child forks while a walk comes from its parent's anon_vma.");
 
 /* -- A fork that fails ----------------------------------------------------------------- */
 

@@ -140,14 +140,20 @@ static void join_munmap_thread(struct schedule_run *run)
 
 #define SCENARIOS_JOIN(op, bound, rows, story)						\
 	SCENARIO_AGAINST(walk, op, bound, rows, "lazy", thread_walk_full, story);		\
-	SCENARIO_AGAINST(lockless, op, bound, rows, "lazy", thread_walk_try, story);		\
+	SCENARIO_LOCKLESS(op, bound, rows, thread_walk_try, story);				\
+	SCENARIO_AGAINST(migrate, op, bound, rows, "lazy", thread_walk_migrate, story)
+
+#define SCENARIOS_JOIN_LOCKED(op, bound, rows, story)					\
+	SCENARIO_AGAINST(walk, op, bound, rows, "lazy", thread_walk_full, story);		\
+	SCENARIO_AGAINST(try, op, bound, rows, "lazy", thread_walk_try, story);		\
 	SCENARIO_AGAINST(migrate, op, bound, rows, "lazy", thread_walk_migrate, story)
 
 SCENARIOS_JOIN(join, 3, "R34", "A child joins the anon_vma of its parent during a walk.");
-SCENARIOS_JOIN(join_displaced, 3, "R34", "The same, with a displaced VMA.");
+SCENARIOS_JOIN_LOCKED(join_displaced, 3, "R34", "The same, with a displaced VMA.");
 SCENARIOS_JOIN(join_exit, 2, "R34", "The parent of a child that has joined it exits.");
 SCENARIOS_JOIN(join_exit_child, 2, "R34", "A child that has joined its parent exits.");
-SCENARIOS_JOIN(join_munmap, 3, "R34 R39", "A child that has joined its parent unmaps the page.");
+SCENARIOS_JOIN_LOCKED(join_munmap, 3, "R34 R39",
+		      "A child that has joined its parent unmaps the page.");
 
 /* -- Both ------------------------------------------------------------------------------ */
 

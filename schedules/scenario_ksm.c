@@ -227,5 +227,5 @@ SCENARIOS_KSM(ksm_more, 3, "R33", "KSM merges one more page.");
 
 SCENARIO_AGAINST(walk, ksm_merge, 3, "R30 R33", "regular,lazy", thread_walk_full,
 		 "A page becomes KSM's while its owner is walked.");
-SCENARIO_AGAINST(lockless, ksm_merge, 3, "R30 R33", "lazy", thread_walk_try,
-		 "The same, and the walk takes no lock.");
+SCENARIO_LOCKLESS(ksm_merge, 3, "R30 R33", thread_walk_try,
+		  "The same, and the walk takes no lock.");

@@ -65,8 +65,65 @@ static void large_alone_check(struct schedule_run *run)
 #define large_alone_setup	large_setup
 #define large_alone_thread	split_large
 
-SCENARIO_AGAINST(lockless, large_alone, 3, "R10", "lazy", thread_walk_try,
-		 "The same, and the walk takes no lock.");
+SCENARIO_LOCKLESS(large_alone, 3, "R10", thread_walk_try,
+		  "The same, and the walk takes no lock.");
+
+/* -- Collapse -------------------------------------------------------------------------- */
+
+/*
+ *	[0 - ... -]  ->  [0   ...   511]	khugepaged: a huge page for what is there
+ *
+ * Who walks a page has a reference on it, with which it is not collapsed; so the walks take
+ * theirs when they begin, on the page as it is or on the huge one. Its entry is at 0.
+ */
+static void collapse_setup(struct schedule_run *run)
+{
+	start(run, 0);
+	map(run, 0, 0, UM_HUGE_SIZE / PG);
+	put(run, 0, 0, 1, TOKEN);
+	walk_open_nothing(run, 0);
+}
+
+static void collapse_thread(struct schedule_run *run)
+{
+	int err = um_collapse(run->mm[0], P(0));
+
+	if (err && err != -EAGAIN)
+		schedule_finding(run, "um_collapse: error %d", err);
+}
+
+static void collapse_walk(struct schedule_run *run)
+{
+	walk_coldest(run, 0, run->mm[0], P(0), true);
+}
+
+static void collapse_try(struct schedule_run *run)
+{
+	walk_coldest(run, 0, run->mm[0], P(0), false);
+}
+
+static void collapse_migrate(struct schedule_run *run)
+{
+	um_migrate(run->world, 1);
+}
+
+static void collapse_check(struct schedule_run *run)
+{
+	if (!still(run))
+		return;
+	walk_expect(run, 0, "1@0");
+	walk_expect_visits(run, 0, 1);
+	expect(run, 0, 0, 1, TOKEN);
+	put(run, 0, 1, 1, 1);
+	expect(run, 0, 0, 1, TOKEN);
+}
+
+SCENARIO_AGAINST(walk, collapse, 2, "R10", "regular,lazy", collapse_walk,
+		 "A page becomes part of a huge one while it is walked.");
+SCENARIO_LOCKLESS(collapse, 2, "R10", collapse_try, "The same, and the walk takes no lock.");
+/* With two preemptions these are 50,000 schedules. */
+SCENARIO_AGAINST(migrate, collapse, 1, "R10", "regular,lazy", collapse_migrate,
+		 "A page becomes part of a huge one, or gets another frame.");
 
 /* -- Whoever changes the mappings ------------------------------------------------------ */
 

@@ -94,7 +94,7 @@ static void move_displaced_check(struct schedule_run *run)
 	expect(run, 0, 32, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(move_displaced, 3, "R06", "A page that has been moved moves on.");
+SCENARIOS_AGAINST_LOCKED_WALKS(move_displaced, 3, "R06", "A page that has been moved moves on.");
 
 /* -- Over a neighbour ------------------------------------------------------------------ */
 
@@ -353,8 +353,8 @@ static void grow_displaced_check(struct schedule_run *run)
 
 #define grow_displaced_setup	move_displaced_setup
 
-SCENARIOS_AGAINST_WALKS(grow_displaced, 2, "R06 R24",
-			"A displaced VMA grows in place, and shrinks.");
+SCENARIOS_AGAINST_LOCKED_WALKS(grow_displaced, 2, "R06 R24",
+			       "A displaced VMA grows in place, and shrinks.");
 
 /* -- With a child ---------------------------------------------------------------------- */
 
@@ -379,7 +379,8 @@ static void move_parent_check(struct schedule_run *run)
 	expect(run, 1, 0, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(move_parent, 3, "R06", "A process moves a page that its child has too.");
+SCENARIOS_AGAINST_LOCKED_WALKS(move_parent, 3, "R06",
+			       "A process moves a page that its child has too.");
 
 /*
  *	mm 1	[0] ....		mm 1	[0] ....
@@ -401,7 +402,7 @@ static void move_child_check(struct schedule_run *run)
 	expect(run, 1, 16, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(move_child, 3, "R06", "A child moves a page that its parent owns.");
+SCENARIOS_AGAINST_LOCKED_WALKS(move_child, 3, "R06", "A child moves a page that its parent owns.");
 
 /* -- Next to a neighbour --------------------------------------------------------------- */
 

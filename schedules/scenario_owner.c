@@ -84,8 +84,8 @@ static void adopt_check(struct schedule_run *run)
 
 SCENARIO_AGAINST(walk, adopt, 3, "R20 R30", "regular,lazy", thread_walk_full,
 		 "A page gets the anon_vma of its last mapper as owner.");
-SCENARIO_AGAINST(lockless, adopt, 3, "R20 R30", "lazy", thread_walk_try,
-		 "The same, and the walk takes no lock.");
+SCENARIO_LOCKLESS(adopt, 3, "R20 R30", thread_walk_try,
+		  "The same, and the walk takes no lock.");
 
 static void frames(struct schedule_run *run)
 {
@@ -202,7 +202,12 @@ static void exec_thread(struct schedule_run *run)
 
 static void exec_walk(struct schedule_run *run)
 {
-	walk_coldest(run, 0, run->mm[0], P(15));
+	walk_coldest(run, 0, run->mm[0], P(15), true);
+}
+
+static void exec_try(struct schedule_run *run)
+{
+	walk_coldest(run, 0, run->mm[0], P(15), false);
 }
 
 static void exec_check(struct schedule_run *run)
@@ -214,17 +219,13 @@ static void exec_check(struct schedule_run *run)
 	expect(run, 0, 11, 1, 1);
 }
 
-const struct schedule_scenario walk_vs_exec_stack = {
-	.name = "walk_vs_exec_stack",
-	.rows = "R28",
-	.topologies = "regular,lazy",
-	.story = "exec moves its stack, whose page is walked.",
-	.nr_threads = 2,
-	.bound = 3,
-	.setup = exec_setup,
-	.thread = { exec_thread, exec_walk },
-	.check = exec_check,
-};
+#define exec_stack_setup	exec_setup
+#define exec_stack_thread	exec_thread
+#define exec_stack_check	exec_check
+
+SCENARIO_AGAINST(walk, exec_stack, 3, "R28", "regular,lazy", exec_walk,
+		 "exec moves its stack, whose page is walked.");
+SCENARIO_LOCKLESS(exec_stack, 3, "R28", exec_try, "The same, and the walk takes no lock.");
 
 const struct schedule_scenario frames_vs_exec_stack = {
 	.name = "frames_vs_exec_stack",

@@ -37,8 +37,8 @@ static void munmap_check(struct schedule_run *run)
 	expect(run, 1, 0, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(munmap, 2, "R03 R39",
-			"The owner of a page unmaps it; the child keeps it.");
+SCENARIOS_AGAINST_LOCKED_WALKS(munmap, 2, "R03 R39",
+			       "The owner of a page unmaps it; the child keeps it.");
 
 /*
  *	mm 1	[0]	munmap ->	mm 1
@@ -99,8 +99,8 @@ static void munmap_empty_check(struct schedule_run *run)
 	expect(run, 0, 0, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(munmap_empty, 2, "R02 R39",
-			"A VMA without pages, where a walk looks for one, is unmapped.");
+SCENARIOS_AGAINST_LOCKED_WALKS(munmap_empty, 2, "R02 R39",
+			       "A VMA without pages, where a walk looks for one, is unmapped.");
 
 /* The same, with a folio of two pages, which is looked for in another way. */
 static void munmap_empty_large_setup(struct schedule_run *run)
@@ -128,7 +128,7 @@ static void munmap_empty_large_check(struct schedule_run *run)
 	expect(run, 0, 0, 2, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(munmap_empty_large, 2, "R05 R39", "The same with a large folio.");
+SCENARIOS_AGAINST_LOCKED_WALKS(munmap_empty_large, 2, "R05 R39", "The same with a large folio.");
 
 /* -- Several VMAs at once -------------------------------------------------------------- */
 
@@ -160,8 +160,33 @@ static void munmap_batch_check(struct schedule_run *run)
 	expect(run, 1, 0, 4, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(munmap_batch, 2, "R05 R39 R43",
-			"Three VMAs that one folio spans are unmapped as one batch.");
+SCENARIOS_AGAINST_LOCKED_WALKS(munmap_batch, 2, "R05 R39 R43",
+			       "Three VMAs that one folio spans are unmapped as one batch.");
+
+/*
+ *	[0 ][1 2][3 ]	one folio, which nobody else has	munmap 0-3 ->
+ */
+static void munmap_batch_sole_setup(struct schedule_run *run)
+{
+	start(run, 0);
+	map(run, 0, 0, 4);
+	put_large(run, 0, 0, 2);
+	protect(run, 0, 1, 2, PROT_READ);
+	walk_open(run, 0, run->mm[0], P(0));
+}
+
+#define munmap_batch_sole_thread	munmap_batch_thread
+
+static void munmap_batch_sole_check(struct schedule_run *run)
+{
+	if (!still(run))
+		return;
+	walk_expect(run, 0, "1@0? 1@1? 1@2? 1@3?");
+	walk_expect_visits(run, 0, 3);
+}
+
+SCENARIO_LOCKLESS(munmap_batch_sole, 2, "R05 R39 R43", thread_walk_try,
+		  "A process that is alone with a folio unmaps the three VMAs that it spans.");
 
 /* -- A part ---------------------------------------------------------------------------- */
 
@@ -216,8 +241,24 @@ static void map_fixed_check(struct schedule_run *run)
 
 #define map_fixed_setup	munmap_setup
 
-SCENARIOS_AGAINST_WALKS(map_fixed, 2, "R04 R39",
-			"A new mapping takes the place of one whose page is walked.");
+SCENARIOS_AGAINST_LOCKED_WALKS(map_fixed, 2, "R04 R39",
+			       "A new mapping takes the place of one whose page is walked.");
+
+/*
+ *	[0]	mmap ->	[0']	another page; nobody else has the first one
+ */
+#define map_fixed_sole_setup	munmap_sole_setup
+#define map_fixed_sole_thread	map_fixed_thread
+
+static void map_fixed_sole_check(struct schedule_run *run)
+{
+	munmap_sole_check(run);
+	if (still(run))
+		expect(run, 0, 0, 1, 1);
+}
+
+SCENARIO_LOCKLESS(map_fixed_sole, 2, "R04 R39", thread_walk_try,
+		  "A new mapping takes the place of the only one of a page.");
 
 /*
  *	mm 1	[0]	mmap -> -ENOMEM		mm 1	[0]
@@ -280,7 +321,8 @@ static void exit_thread(struct schedule_run *run)
 
 #define exit_check	munmap_check
 
-SCENARIOS_AGAINST_WALKS(exit, 2, "R03 R09", "The owner's process exits; its child has the page.");
+SCENARIOS_AGAINST_LOCKED_WALKS(exit, 2, "R03 R09",
+			       "The owner's process exits; its child has the page.");
 
 /*
  *	mm 1	[0]			mm 1	[0]
@@ -329,8 +371,8 @@ static void exit_orphan_check(struct schedule_run *run)
 	walk_expect_visits(run, 0, 1);
 }
 
-SCENARIOS_AGAINST_WALKS(exit_orphan, 2, "R20 R29",
-			"The last child of an owner without a process exits.");
+SCENARIOS_AGAINST_LOCKED_WALKS(exit_orphan, 2, "R20 R29",
+			       "The last child of an owner without a process exits.");
 
 /*
  *	mm 1	[0]	exit ->		nobody
@@ -484,8 +526,8 @@ static void exit_both_check(struct schedule_run *run)
 	expect(run, 0, 0, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(exit_both, 2, "R20 R38",
-			"Two children exit while a walk goes from one to the other.");
+SCENARIOS_AGAINST_LOCKED_WALKS(exit_both, 2, "R20 R38",
+			       "Two children exit while a walk goes from one to the other.");
 
 const struct schedule_scenario exit_vs_exit = {
 	.name = "exit_vs_exit",

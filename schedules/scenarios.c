@@ -18,10 +18,10 @@
 	S(lockless_vs_fork_write)					\
 	S(migrate_vs_fork_write)					\
 	S(walk_vs_fork_displaced)					\
-	S(lockless_vs_fork_displaced)					\
+	S(try_vs_fork_displaced)					\
 	S(migrate_vs_fork_displaced)					\
 	S(walk_vs_fork_below)						\
-	S(lockless_vs_fork_below)					\
+	S(try_vs_fork_below)						\
 	S(migrate_vs_fork_below)					\
 	S(walk_vs_fork_fails)						\
 	S(lockless_vs_fork_fails)					\
@@ -34,37 +34,39 @@
 	S(fork_vs_first_fault)						\
 	/* scenario_unmap.c */						\
 	S(walk_vs_munmap)						\
-	S(lockless_vs_munmap)						\
+	S(try_vs_munmap)						\
 	S(migrate_vs_munmap)						\
 	S(walk_vs_munmap_sole)						\
 	S(lockless_vs_munmap_sole)					\
 	S(migrate_vs_munmap_sole)					\
 	S(walk_vs_munmap_empty)						\
-	S(lockless_vs_munmap_empty)					\
+	S(try_vs_munmap_empty)						\
 	S(migrate_vs_munmap_empty)					\
 	S(walk_vs_munmap_empty_large)					\
-	S(lockless_vs_munmap_empty_large)				\
+	S(try_vs_munmap_empty_large)					\
 	S(migrate_vs_munmap_empty_large)				\
 	S(walk_vs_munmap_batch)						\
-	S(lockless_vs_munmap_batch)					\
+	S(try_vs_munmap_batch)						\
 	S(migrate_vs_munmap_batch)					\
+	S(lockless_vs_munmap_batch_sole)				\
 	S(walk_vs_munmap_part)						\
 	S(lockless_vs_munmap_part)					\
 	S(migrate_vs_munmap_part)					\
 	S(walk_vs_map_fixed)						\
-	S(lockless_vs_map_fixed)					\
+	S(try_vs_map_fixed)						\
 	S(migrate_vs_map_fixed)						\
+	S(lockless_vs_map_fixed_sole)					\
 	S(walk_vs_map_fails)						\
 	S(lockless_vs_map_fails)					\
 	S(migrate_vs_map_fails)						\
 	S(walk_vs_exit)							\
-	S(lockless_vs_exit)						\
+	S(try_vs_exit)							\
 	S(migrate_vs_exit)						\
 	S(walk_vs_exit_child)						\
 	S(lockless_vs_exit_child)					\
 	S(migrate_vs_exit_child)					\
 	S(walk_vs_exit_orphan)						\
-	S(lockless_vs_exit_orphan)					\
+	S(try_vs_exit_orphan)						\
 	S(migrate_vs_exit_orphan)					\
 	S(walk_vs_exit_last)						\
 	S(lockless_vs_exit_last)					\
@@ -74,7 +76,7 @@
 	S(migrate_vs_split_exit)					\
 	S(walk_vs_exit_younger)						\
 	S(walk_vs_exit_both)						\
-	S(lockless_vs_exit_both)					\
+	S(try_vs_exit_both)						\
 	S(migrate_vs_exit_both)						\
 	S(exit_vs_exit)							\
 	S(walk_vs_walk_vs_exit)						\
@@ -88,7 +90,7 @@
 	S(lockless_vs_ping_pong)					\
 	S(migrate_vs_ping_pong)						\
 	S(walk_vs_move_displaced)					\
-	S(lockless_vs_move_displaced)					\
+	S(try_vs_move_displaced)					\
 	S(migrate_vs_move_displaced)					\
 	S(walk_vs_move_over)						\
 	S(lockless_vs_move_over)					\
@@ -116,13 +118,13 @@
 	S(lockless_vs_grow)						\
 	S(migrate_vs_grow)						\
 	S(walk_vs_grow_displaced)					\
-	S(lockless_vs_grow_displaced)					\
+	S(try_vs_grow_displaced)					\
 	S(migrate_vs_grow_displaced)					\
 	S(walk_vs_move_parent)						\
-	S(lockless_vs_move_parent)					\
+	S(try_vs_move_parent)						\
 	S(migrate_vs_move_parent)					\
 	S(walk_vs_move_child)						\
-	S(lockless_vs_move_child)					\
+	S(try_vs_move_child)						\
 	S(migrate_vs_move_child)					\
 	S(walk_vs_move_merge)						\
 	S(lockless_vs_move_merge)					\
@@ -132,40 +134,40 @@
 	S(lockless_vs_split)						\
 	S(migrate_vs_split)						\
 	S(walk_vs_split_displaced)					\
-	S(lockless_vs_split_displaced)					\
+	S(try_vs_split_displaced)					\
 	S(migrate_vs_split_displaced)					\
 	S(walk_vs_merge_both)						\
 	S(lockless_vs_merge_both)					\
 	S(migrate_vs_merge_both)					\
 	S(walk_vs_merge_both_displaced)					\
-	S(lockless_vs_merge_both_displaced)				\
+	S(try_vs_merge_both_displaced)					\
 	S(migrate_vs_merge_both_displaced)				\
 	S(walk_vs_merge_left)						\
 	S(lockless_vs_merge_left)					\
 	S(migrate_vs_merge_left)					\
 	S(walk_vs_merge_left_displaced)					\
-	S(lockless_vs_merge_left_displaced)				\
+	S(try_vs_merge_left_displaced)					\
 	S(migrate_vs_merge_left_displaced)				\
 	S(walk_vs_merge_right)						\
 	S(lockless_vs_merge_right)					\
 	S(migrate_vs_merge_right)					\
 	S(walk_vs_merge_right_displaced)				\
-	S(lockless_vs_merge_right_displaced)				\
+	S(try_vs_merge_right_displaced)					\
 	S(migrate_vs_merge_right_displaced)				\
 	S(walk_vs_shift_up)						\
 	S(lockless_vs_shift_up)						\
 	S(migrate_vs_shift_up)						\
 	S(walk_vs_shift_up_displaced)					\
-	S(lockless_vs_shift_up_displaced)				\
+	S(try_vs_shift_up_displaced)					\
 	S(migrate_vs_shift_up_displaced)				\
 	S(walk_vs_shift_down)						\
 	S(lockless_vs_shift_down)					\
 	S(migrate_vs_shift_down)					\
 	S(walk_vs_shift_down_displaced)					\
-	S(lockless_vs_shift_down_displaced)				\
+	S(try_vs_shift_down_displaced)					\
 	S(migrate_vs_shift_down_displaced)				\
 	S(walk_vs_split_child)						\
-	S(lockless_vs_split_child)					\
+	S(try_vs_split_child)						\
 	S(migrate_vs_split_child)					\
 	S(walk_vs_walk_vs_writer)					\
 	S(walk_vs_try_vs_writer)					\
@@ -200,6 +202,7 @@
 	S(lockless_vs_uffd)						\
 	S(migrate_vs_uffd)						\
 	S(walk_vs_exec_stack)						\
+	S(lockless_vs_exec_stack)					\
 	S(frames_vs_exec_stack)						\
 	S(swapout_vs_exec_stack)					\
 	/* scenario_join.c */						\
@@ -207,7 +210,7 @@
 	S(lockless_vs_join)						\
 	S(migrate_vs_join)						\
 	S(walk_vs_join_displaced)					\
-	S(lockless_vs_join_displaced)					\
+	S(try_vs_join_displaced)					\
 	S(migrate_vs_join_displaced)					\
 	S(walk_vs_join_exit)						\
 	S(lockless_vs_join_exit)					\
@@ -216,7 +219,7 @@
 	S(lockless_vs_join_exit_child)					\
 	S(migrate_vs_join_exit_child)					\
 	S(walk_vs_join_munmap)						\
-	S(lockless_vs_join_munmap)					\
+	S(try_vs_join_munmap)						\
 	S(migrate_vs_join_munmap)					\
 	S(join_vs_exit)							\
 	S(join_vs_exit_vs_walk)						\
@@ -255,6 +258,9 @@
 	/* scenario_large.c */						\
 	S(walk_vs_large_split)						\
 	S(lockless_vs_large_alone)					\
+	S(walk_vs_collapse)						\
+	S(lockless_vs_collapse)						\
+	S(migrate_vs_collapse)						\
 	S(large_split_vs_fork)						\
 	S(large_split_vs_munmap)					\
 	S(large_split_vs_exit)						\

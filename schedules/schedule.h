@@ -19,6 +19,7 @@ struct schedule_run {
 	struct mm_struct *mm[8];	/* the scenario's; what it leaves exits at the end */
 	struct um_file *file[2];	/* the same, put at the end */
 	uint64_t result[8];		/* what threads hand to check() */
+	bool lockless;			/* a walk was complete without any rwsem */
 };
 
 struct schedule_scenario {
@@ -28,6 +29,7 @@ struct schedule_scenario {
 	const char *story;		/* one or two sentences */
 	unsigned int nr_threads;	/* 2 to SCHEDULE_THREADS */
 	unsigned int bound;		/* preemptions up to which all schedules are to be tried */
+	bool lockless;			/* in some of these a walk is to go without any rwsem */
 	/* Makes what the threads find. Runs alone. */
 	void (*setup)(struct schedule_run *run);
 	/*

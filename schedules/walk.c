@@ -24,6 +24,7 @@ struct watch {
 	bool held;			/* we have a reference */
 	/* The last walk. */
 	bool walked, contended, twice;
+	bool locked;			/* it asked for the owner's lock */
 	unsigned int visits, nr;
 	unsigned long mms;		/* visited: bits by id */
 	struct place seen[MAX_SEEN];	/* sorted, once each */
@@ -130,20 +131,30 @@ static void watch_restart(void *arg)
 	watch->twice = false;
 }
 
-static void watch_walk(unsigned int nr, bool wait)
+/* A lockless walk does not come here. */
+static struct anon_vma *watch_lock(struct folio *folio, struct rmap_walk_control *rwc)
+{
+	struct watch *watch = rwc->arg;
+
+	watch->locked = true;
+	return folio_lock_anon_vma_read(folio, rwc);
+}
+
+static void watch_walk(struct schedule_run *run, unsigned int nr, bool wait)
 {
 	struct watch *watch = &watches[nr];
 	struct rmap_walk_control rwc = {
 		.arg = watch,
 		.try_lock = !wait,
 		.rmap_one = watch_one,
-		.anon_lock = folio_lock_anon_vma_read,
+		.anon_lock = watch_lock,
 		.restart = wait ? NULL : watch_restart,
 	};
 
 	if (!watch->folio)
 		return;
 	watch_restart(watch);
+	watch->locked = false;
 	/* Only KSM's items need the folio lock. What KSM takes meanwhile is walked as it was. */
 	if (folio_test_ksm(watch->folio)) {
 		folio_lock(watch->folio);
@@ -151,6 +162,8 @@ static void watch_walk(unsigned int nr, bool wait)
 		folio_unlock(watch->folio);
 	} else {
 		rmap_walk_anon(watch->folio, &rwc, false);
+		if (!watch->locked)
+			run->lockless = true;
 	}
 	watch->walked = true;
 	watch->contended = rwc.contended;
@@ -158,14 +171,12 @@ static void watch_walk(unsigned int nr, bool wait)
 
 void walk_full(struct schedule_run *run, unsigned int watch)
 {
-	(void)run;
-	watch_walk(watch, true);
+	watch_walk(run, watch, true);
 }
 
 void walk_try(struct schedule_run *run, unsigned int watch)
 {
-	(void)run;
-	watch_walk(watch, false);
+	watch_walk(run, watch, false);
 }
 
 void walk_open_nothing(struct schedule_run *run, unsigned int watch)
@@ -175,7 +186,7 @@ void walk_open_nothing(struct schedule_run *run, unsigned int watch)
 }
 
 void walk_coldest(struct schedule_run *run, unsigned int watch, struct mm_struct *mm,
-		  uint64_t addr)
+		  uint64_t addr, bool wait)
 {
 	struct folio *folio;
 	LIST_HEAD(list);
@@ -186,7 +197,7 @@ void walk_coldest(struct schedule_run *run, unsigned int watch, struct mm_struct
 	list_del_init(&folio->lru);
 	if (mapped_folio(mm, addr) == folio) {
 		watches[watch] = (struct watch) { .folio = folio };
-		walk_full(run, watch);
+		watch_walk(run, watch, wait);
 	}
 	lru_putback(run->world, folio);
 }

@@ -42,13 +42,13 @@ void walk_full(struct schedule_run *run, unsigned int watch);
  */
 void walk_try(struct schedule_run *run, unsigned int watch);
 /*
- * A watch on whatever is coldest in the LRU, and walk_full() at once, if it is mapped at the
- * address by now: a new page is in the LRU a moment earlier. setup() calls
- * walk_open_nothing() first.
+ * A watch on whatever is coldest in the LRU, and walk_full(), or without @wait walk_try(), at
+ * once, if it is mapped at the address by now: a new page is in the LRU a moment earlier.
+ * setup() calls walk_open_nothing() first.
  */
 void walk_open_nothing(struct schedule_run *run, unsigned int watch);
 void walk_coldest(struct schedule_run *run, unsigned int watch, struct mm_struct *mm,
-		  uint64_t addr);
+		  uint64_t addr, bool wait);
 /*
  * A migration up to the point where it finds that the folio is in use: all entries become
  * migration entries, and then what they were. No watch is kept of it: if a walk missed

@@ -316,6 +316,24 @@ static void finds_what_takes_three_preemptions(void **state)
 	assert_found("stages", "finding", 3);
 }
 
+/* It takes a preemption to get there; who stops before has not tried all, and says nothing. */
+static void finds_what_is_never_reached(void **state)
+{
+	struct search search = { .toy = "gets_there", .pct = 1, .seed = 5 };
+
+	(void)state;
+	explore_toy("gets_there", 0);
+	assert_string_equal(outcome->kind, "missed");
+	assert_true(outcome->complete);
+	assert_int_equal(outcome->lockless, 0);
+	explore_toy("gets_there", 1);
+	assert_int_equal(outcome->findings, 0);
+	assert_true(outcome->lockless > 0);
+	jobs_isolated(search_fn, &search, outcome);
+	assert_int_equal(outcome->findings, 0);
+	assert_int_equal(outcome->lockless, 0);
+}
+
 /* -- Always the same --------------------------------------------------------------------- */
 
 static void assert_same_twice(struct search *search)
@@ -381,6 +399,7 @@ int main(void)
 		cmocka_unit_test(reuses_typesafe_memory),
 		cmocka_unit_test(finds_missed_updates),
 		cmocka_unit_test(finds_what_takes_three_preemptions),
+		cmocka_unit_test(finds_what_is_never_reached),
 		cmocka_unit_test(same_seed_same_result),
 		cmocka_unit_test(refuses_bad_text),
 	};

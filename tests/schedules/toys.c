@@ -527,6 +527,29 @@ static void program_ends(struct schedule_run *run)
 		toy_ends->ends[toy_ends->nr++] = end;
 }
 
+/* -- Scenarios that have to get somewhere -------------------------------------------------- */
+
+/* Only where the other thread was between the two. */
+static void lockless_if_written(struct schedule_run *run)
+{
+	unsigned long before = READ_ONCE(s->word);
+
+	if (READ_ONCE(s->word) != before)
+		run->lockless = true;
+}
+
+static void write_one(struct schedule_run *run)
+{
+	(void)run;
+	WRITE_ONCE(s->word, 1);
+}
+
+static const struct schedule_scenario gets_there = {
+	.name = "gets_there", .rows = "", .topologies = "none", .story = "", .nr_threads = 2,
+	.bound = 2, .lockless = true, .setup = setup,
+	.thread = { lockless_if_written, write_one },
+};
+
 static const struct schedule_scenario program_two = {
 	.name = "program_two", .rows = "", .topologies = "none", .story = "", .nr_threads = 2,
 	.bound = 2, .setup = setup_program, .thread = { program_0, program_1 },
@@ -544,6 +567,6 @@ const struct schedule_scenario *const schedule_scenarios[] = {
 	&lost_wakeup, &good_wakeup, &polling, &polling_two, &polling_for_ever, &rcu,
 	&rcu_synchronize, &rcu_too_early, &rcu_too_long, &rcu_too_long_synchronize,
 	&rcu_forgotten, &write_after_free, &typesafe_again, &typesafe_gone, &typesafe_good,
-	&missed_update, &good_update, &stages, &program_two,
-	&program_three, NULL
+	&missed_update, &good_update, &stages, &gets_there,
+	&program_two, &program_three, NULL
 };
