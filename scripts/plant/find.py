@@ -233,6 +233,7 @@ class Attempt:
         if key not in self.linked:
             self.linked[key] = self.finder.builds["schedules"].link_with(
                 about, self.objects_for("schedules", about), self.dir)
+        self.finder.scenarios()		# by which rows_of() knows their rows
         found = []
         topology = topology or self.where.strip("[]")
         for i in range(0, len(scenarios), TOGETHER):
