@@ -8,8 +8,8 @@ Runs the stages one after the other (all, or those named), each on two processor
 ends with a table: one line for each requirement, the tests that stand for it, and whether
 one of them has been seen to fail when the property was broken. All of it, and more, goes
 to DIR/proof/results.json; the output of each stage to DIR/proof/STAGE.log. The exit
-status is 0 if all is well, 1 if anything failed, and 2 if a stage could not be run.
-What the stages do: docs/proof.md.
+status is 0 if all is well, and 1 if anything failed; a stage that could not be run, or
+did not say what came out, has failed. What the stages do: docs/proof.md.
 """
 import argparse
 import json
@@ -34,10 +34,11 @@ PCT_SCHEDULES = 2000
 DRIVER_SECONDS = 40
 FUZZ_SECONDS = 30
 MIN_SCHEDULES = 1000000
+LAST_LINES = 15		# of the log, when there is no result
 
 
 class Impossible(Exception):
-    """A stage could not be run at all."""
+    """A stage cannot go on: something was not built, or gave no result."""
 
 
 class Proof:
@@ -66,15 +67,31 @@ class Proof:
                     return subprocess.call(command, cwd=TOP, env=self.env, stdout=out, stderr=log)
             return subprocess.call(command, cwd=TOP, env=self.env, stdout=log, stderr=log)
 
+    def tail(self, stage):
+        """The end of the log of a stage, to stand below a message."""
+        log = self.out / f"{stage}.log"
+        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+        return "".join(f"\n    | {line}" for line in text.splitlines()[-LAST_LINES:])
+
+    def load(self, stage, path):
+        """What a checker has written. It may have crashed, and then there is nothing."""
+        try:
+            return json.loads(Path(path).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise Impossible(f"no result in {path}: {error}{self.tail(stage)}") from error
+
     def make(self, stage, name):
         if self.run(stage, ["scripts/build.sh", self.build / name, *BUILDS[name]]):
-            raise Impossible(f"cannot build {self.build / name}: see {self.out / stage}.log")
+            raise Impossible(f"cannot build {self.build / name}{self.tail(stage)}")
 
     def meson(self, stage, name, *what):
         """Run meson tests of a build, and note each test in their TAP output."""
+        log = self.build / name / "meson-logs" / "testlog.json"
+        log.unlink(missing_ok=True)
         status = self.run(stage, ["meson", "test", "-C", self.build / name, "--no-rebuild", "-t",
                                   "5", "--num-processes", str(self.jobs), *what])
-        log = self.build / name / "meson-logs" / "testlog.json"
+        if not log.exists():
+            raise Impossible(f"meson test exited with {status}, and no log{self.tail(stage)}")
         bad = 0
         for line in log.read_text(encoding="utf-8").splitlines():
             bad += self.note_program(json.loads(line))
@@ -105,13 +122,6 @@ class Proof:
         return bad
 
 
-def load(path):
-    try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise Impossible(f"no result in {path}: {error}") from error
-
-
 # -- The stages -----------------------------------------------------------------------
 
 def stage_tests(proof):
@@ -138,15 +148,14 @@ def driver(proof, stage, build, options):
     out = proof.out / f"{stage}-driver.json"
     status = proof.run(stage, [proof.build / build / "cli" / "anonrmap", "check", "--json",
                                *options], out)
-    result = load(out)
+    if status:
+        proof.fail(f"{stage}: anonrmap check exited with {status}: see {proof.out}/{stage}.log")
+    result = proof.load(stage, out)
     for topology in result["topologies"]:
         proof.figures["walks"] += topology["walks"]["folios"]
     check = result.get("random", {})
     proof.figures["operations"] += check.get("operations", 0)
     proof.figures["injected_failures"] += check.get("injected", 0)
-    if status:
-        proof.fail(f"{stage}: anonrmap check exited with {status}: see {proof.out}/{stage}.log")
-    return result
 
 
 def stage_random(proof):
@@ -167,7 +176,7 @@ def stage_schedules(proof):
                           ("random", ["--schedules", str(PCT_SCHEDULES), "--pct"])):
         out = proof.out / f"schedules-{kind}.json"
         proof.run("schedules", [anonrmap, "check", *options, "--json"], out)
-        parts[kind] = load(out)
+        parts[kind] = proof.load("schedules", out)
         total += parts[kind]["schedules"]
         for job in parts[kind]["scenarios"]:
             name = f"schedules {kind} {job['scenario']}[{job['topology']}]"
@@ -213,7 +222,7 @@ def stage_again(proof):
             status = proof.run("again", [anonrmap, "check", "--json", *options], out)
             if status:
                 proof.fail(f"again: anonrmap check {' '.join(options)} exited with {status}")
-            results.append(without_times(load(out)))
+            results.append(without_times(proof.load("again", out)))
         proof.tests[f"again {name}"] = results[0] == results[1]
         if results[0] != results[1]:
             proof.fail(f"again: {name} differs: {proof.out}/again-{name}-1.json and -2.json")
@@ -225,9 +234,9 @@ def stage_models(proof):
     out = proof.out / "models.json"
     out.unlink(missing_ok=True)
     status = proof.run("models", ["scripts/models.py", "--json", out, "-j", str(proof.jobs)])
-    result = load(out)
     if status:
-        proof.fail(f"models: see {proof.out}/models.log")
+        proof.fail(f"models: exited with {status}: see {proof.out}/models.log")
+    result = proof.load("models", out)
     return {"models": len(result["models"]), "states": result["states"],
             "switches": len(result["switches"]), "failed": result["failed"]}
 
@@ -238,7 +247,7 @@ def stage_planted(proof):
     out.unlink(missing_ok=True)
     proof.run("planted", ["scripts/planted.py", "--builds", proof.build, "--json", out,
                           "--jobs", str(proof.jobs)])
-    result = load(out)
+    result = proof.load("planted", out)
     for bug in result["bugs"]:
         if not bug["caught"]:
             proof.fail(f"planted bug not found: {bug['id']}")
@@ -257,7 +266,7 @@ def stage_fuzz(proof):
                                     "--json", out])
         if status:
             proof.fail(f"fuzz, {engine}: see {proof.out}/fuzz.log")
-        targets += load(out)["fuzz"]
+        targets += proof.load("fuzz", out)["fuzz"]
     return {"targets": targets, "inputs": sum(target["inputs"] for target in targets)}
 
 
@@ -267,10 +276,9 @@ def stage_coverage(proof):
     out.unlink(missing_ok=True)
     status = proof.run("coverage", ["scripts/coverage.py", "--build", proof.build / "coverage",
                                     "--json", out])
-    result = load(out)
     if status:
-        proof.fail(f"coverage: see {proof.out}/coverage.log")
-    return result
+        proof.fail(f"coverage: exited with {status}: see {proof.out}/coverage.log")
+    return proof.load("coverage", out)
 
 
 STAGES = {name[6:]: function for name, function in list(globals().items())
@@ -360,6 +368,17 @@ def report(proof, stages, seconds):
     print(f"all of it: {proof.out}/results.json")
 
 
+def run_stage(proof, stage):
+    """Whatever goes wrong in one is a failure; the others run all the same."""
+    try:
+        proof.parts[stage] = STAGES[stage](proof)
+    except Impossible as error:
+        proof.fail(f"{stage}: {error}")
+    except (OSError, KeyError, TypeError, ValueError, AttributeError) as error:
+        # No such program, or a result that is none.
+        proof.fail(f"{stage}: {type(error).__name__}: {error}{proof.tail(stage)}")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -374,17 +393,15 @@ def main():
     stages = args.stages or list(STAGES)
     proof = Proof(args.build.resolve(), args.jobs)
     begin = time.monotonic()
-    try:
-        for number, stage in enumerate(stages, 1):
-            (proof.out / f"{stage}.log").unlink(missing_ok=True)
-            print(f"proof: [{number}/{len(stages)}] {stage}: {STAGES[stage].__doc__}", flush=True)
-            start = time.monotonic()
-            proof.parts[stage] = STAGES[stage](proof)
-            print(f"proof: [{number}/{len(stages)}] {stage}: "
-                  f"{time.monotonic() - start:.0f} s", flush=True)
-    except Impossible as error:
-        print(f"proof: {error}", file=sys.stderr)
-        return 2
+    # What an earlier run has found says nothing about this one, which may be stopped.
+    (proof.out / "results.json").unlink(missing_ok=True)
+    for number, stage in enumerate(stages, 1):
+        (proof.out / f"{stage}.log").unlink(missing_ok=True)
+        print(f"proof: [{number}/{len(stages)}] {stage}: {STAGES[stage].__doc__}", flush=True)
+        start = time.monotonic()
+        run_stage(proof, stage)
+        print(f"proof: [{number}/{len(stages)}] {stage}: "
+              f"{time.monotonic() - start:.0f} s", flush=True)
     report(proof, stages, time.monotonic() - begin)
     print("proof: " + (f"{len(proof.failures)} FAILED" if proof.failures else "all well"))
     return 1 if proof.failures else 0
