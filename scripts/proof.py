@@ -7,9 +7,11 @@
 Runs the stages one after the other (all, or those named), each on two processors, and
 ends with a table: one line for each requirement, the tests that stand for it, and whether
 one of them has been seen to fail when the property was broken. All of it, and more, goes
-to DIR/proof/results.json; the output of each stage to DIR/proof/STAGE.log. The exit
+to DIR/proof/results.json, or, when only some stages were run, to results-partial.json,
+which never says that the proof has passed; the output of each stage to DIR/proof/STAGE.log. The exit
 status is 0 if all is well, and 1 if anything failed; a stage that could not be run, or
-did not say what came out, has failed. What the stages do: docs/proof.md.
+did not say what came out, has failed.
+What the stages do: docs/proof.md.
 """
 import argparse
 import json
@@ -304,7 +306,8 @@ def requirements(proof):
         result.append({
             "id": row,
             "tests": tests,
-            "passed": bool(tests) and all(proof.tests[test] for test in tests),
+            # Without its tests, nothing is known of it.
+            "passed": all(proof.tests[test] for test in tests) if tests else None,
             "shown_to_fail": bool(shown.get(row)),
             "broken_by": shown.get(row, []),
         })
@@ -324,8 +327,16 @@ def in_short(tests):
     return text + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
+def results_of(proof, stages):
+    """Where the result goes: that of some stages must not pass for that of all."""
+    name = "results.json" if set(stages) == set(STAGES) else "results-partial.json"
+    return proof.out / name
+
+
 def report(proof, stages, seconds):
     rows = requirements(proof)
+    # Were all stages run, to their ends?
+    complete = set(proof.parts) == set(STAGES)
     if set(stages) == set(STAGES):
         for row in rows:
             if not row["tests"]:
@@ -334,9 +345,11 @@ def report(proof, stages, seconds):
                 proof.fail(f"{row['id']}: no test has been seen to fail")
     planted = proof.parts.get("planted", {})
     coverage = proof.parts.get("coverage", {})
-    (proof.out / "results.json").write_text(json.dumps({
+    results_of(proof, stages).write_text(json.dumps({
         "schema_version": 1,
-        "passed": not proof.failures,
+        "complete": complete,
+        "stages_run": list(proof.parts),
+        "passed": complete and not proof.failures,
         "failures": proof.failures,
         "requirements": rows,
         "planted": {"total": planted.get("total"), "caught": planted.get("caught")},
@@ -365,7 +378,7 @@ def report(proof, stages, seconds):
               f"{coverage['branches']:.1f} % of branches, "
               f"{len(coverage['exceptions'])} exceptions")
     print(f"{'seconds':<28} {seconds:>14,.0f}")
-    print(f"all of it: {proof.out}/results.json")
+    print(f"all of it: {results_of(proof, stages)}")
 
 
 def run_stage(proof, stage):
@@ -394,7 +407,7 @@ def main():
     proof = Proof(args.build.resolve(), args.jobs)
     begin = time.monotonic()
     # What an earlier run has found says nothing about this one, which may be stopped.
-    (proof.out / "results.json").unlink(missing_ok=True)
+    results_of(proof, stages).unlink(missing_ok=True)
     for number, stage in enumerate(stages, 1):
         (proof.out / f"{stage}.log").unlink(missing_ok=True)
         print(f"proof: [{number}/{len(stages)}] {stage}: {STAGES[stage].__doc__}", flush=True)
@@ -403,7 +416,8 @@ def main():
         print(f"proof: [{number}/{len(stages)}] {stage}: "
               f"{time.monotonic() - start:.0f} s", flush=True)
     report(proof, stages, time.monotonic() - begin)
-    print("proof: " + (f"{len(proof.failures)} FAILED" if proof.failures else "all well"))
+    well = "all well" if set(stages) == set(STAGES) else f"all well in {', '.join(stages)}"
+    print("proof: " + (f"{len(proof.failures)} FAILED" if proof.failures else well))
     return 1 if proof.failures else 0
 
 
