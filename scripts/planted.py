@@ -106,7 +106,7 @@ def plant(args):
                 bugs.write_found_by(directory / f"{bug.name}.bug",
                                     best(found.by, bug.rows, finder.rows_of_scenario))
             print(line_of(bug, found), flush=True)
-    report(args, chosen, results)
+    report(args, chosen, results, finder)
     for test in finder.broken:
         print(f"planted: fails without a bug: {test}")
     return not finder.broken and all(results[bug.name].by for bug in chosen)
@@ -118,7 +118,7 @@ def line_of(bug, found):
     return f"{bug.name:<34} {rows:<18} {found.seconds:6.1f}  {by}"
 
 
-def report(args, chosen, results):
+def report(args, chosen, results, finder):
     shown = {row: [bug.name for bug in chosen if row in results[bug.name].rows] for row in ROWS}
     caught = sum(bool(results[bug.name].by) for bug in chosen)
     missing = [row for row in ROWS if not shown[row]]
@@ -139,6 +139,7 @@ def report(args, chosen, results):
             "seconds": round(results[bug.name].seconds, 2),
         } for bug in chosen],
         "rows": shown,
+        "fails_without_bug": finder.broken,
     }, indent=1) + "\n", encoding="utf-8")
 
 

@@ -247,14 +247,18 @@ def stage_planted(proof):
     """Bugs are planted in core/, one at a time: is each found?"""
     out = proof.out / "planted.json"
     out.unlink(missing_ok=True)
-    proof.run("planted", ["scripts/planted.py", "--builds", proof.build, "--json", out,
-                          "--jobs", str(proof.jobs)])
+    status = proof.run("planted", ["scripts/planted.py", "--builds", proof.build, "--json", out,
+                                   "--jobs", str(proof.jobs)])
     result = proof.load("planted", out)
-    for bug in result["bugs"]:
-        if not bug["caught"]:
-            proof.fail(f"planted bug not found: {bug['id']}")
+    wrong = [f"planted bug not found: {bug['id']}" for bug in result["bugs"] if not bug["caught"]]
+    wrong += [f"fails without a planted bug: {test}" for test in result["fails_without_bug"]]
+    if status and not wrong:
+        wrong = [f"planted: exited with {status}: see {proof.out}/planted.log"]
+    for text in wrong:
+        proof.fail(text)
     return {"total": result["total"], "caught": result["caught"], "rows": result["rows"],
-            "bugs": {bug["id"]: bug["by"] for bug in result["bugs"]}}
+            "bugs": {bug["id"]: bug["by"] for bug in result["bugs"]},
+            "fails_without_bug": result["fails_without_bug"]}
 
 
 def stage_fuzz(proof):
