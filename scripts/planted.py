@@ -136,6 +136,8 @@ def report(args, chosen, results, finder):
             "id": bug.name, "file": bug.file, "rows": bug.rows, "story": bug.story,
             "caught": bool(results[bug.name].by), "by": results[bug.name].by,
             "rows_shown": results[bug.name].rows,
+            "shown_by": {row: best(results[bug.name].by, [row], finder.rows_of_scenario)[0]
+                         for row in results[bug.name].rows},
             "seconds": round(results[bug.name].seconds, 2),
         } for bug in chosen],
         "rows": shown,

@@ -5,8 +5,8 @@
 	proof.py [--build DIR] [--jobs N] [STAGE...]
 
 Runs the stages one after the other (all, or those named), each on two processors, and
-ends with a table: one line for each requirement, the tests that stand for it, and whether
-one of them has been seen to fail when the property was broken. All of it, and more, goes
+ends with a table: one line for each requirement, which of its tests has been seen to fail
+with which planted bug, and how many tests stand for it. All of it, and more, goes
 to DIR/proof/results.json, or, when only some stages were run, to results-partial.json,
 which never says that the proof has passed; the output of each stage to DIR/proof/STAGE.log. The exit
 status is 0 if all is well, and 1 if anything failed; a stage that could not be run, or
@@ -37,6 +37,7 @@ DRIVER_SECONDS = 40
 FUZZ_SECONDS = 30
 MIN_SCHEDULES = 1000000
 LAST_LINES = 15		# of the log, when there is no result
+COLUMNS = 100
 
 
 class Impossible(Exception):
@@ -243,6 +244,19 @@ def stage_models(proof):
             "switches": len(result["switches"]), "failed": result["failed"]}
 
 
+def shown_rows(bugs):
+    """{row: what has shown it}: tests of its own first, and bugs that are about little else."""
+    found = []
+    for bug in bugs:
+        for row, test in bug["shown_by"].items():
+            own = row in named_after(test)
+            found.append((not own, len(bug["rows"]), bug["id"], row, test))
+    rows = {}
+    for scenario, _, bug, row, test in sorted(found):
+        rows.setdefault(row, []).append({"bug": bug, "test": test, "own_test": not scenario})
+    return rows
+
+
 def stage_planted(proof):
     """Bugs are planted in core/, one at a time: is each found?"""
     out = proof.out / "planted.json"
@@ -256,7 +270,8 @@ def stage_planted(proof):
         wrong = [f"planted: exited with {status}: see {proof.out}/planted.log"]
     for text in wrong:
         proof.fail(text)
-    return {"total": result["total"], "caught": result["caught"], "rows": result["rows"],
+    return {"total": result["total"], "caught": result["caught"],
+            "shown": shown_rows(result["bugs"]),
             "bugs": {bug["id"]: bug["by"] for bug in result["bugs"]},
             "fails_without_bug": result["fails_without_bug"]}
 
@@ -293,17 +308,20 @@ STAGES = {name[6:]: function for name, function in list(globals().items())
 
 # -- What came out ----------------------------------------------------------------------
 
+def named_after(test):
+    """The rows in the name of a test."""
+    return {row.upper() for row in re.findall(r"(?<![a-z0-9])r\d\d(?=_)", test)}
+
+
 def rows_of(proof, test):
     """The rows that a test stands for: by its name, or, of a scenario, as it says."""
     if test.startswith("schedules "):
-        rows = proof.parts.get("schedules", {}).get("rows", {}).get(test, "").split()
-    else:
-        rows = re.findall(r"(?<![a-z0-9])r\d\d(?=_)", test)
-    return {row.upper() for row in rows}
+        return set(proof.parts.get("schedules", {}).get("rows", {}).get(test, "").split())
+    return named_after(test)
 
 
 def requirements(proof):
-    shown = proof.parts.get("planted", {}).get("rows", {})
+    shown = proof.parts.get("planted", {}).get("shown", {})
     result = []
     for row in ROWS:
         tests = sorted(test for test in proof.tests if row in rows_of(proof, test))
@@ -313,22 +331,34 @@ def requirements(proof):
             # Without its tests, nothing is known of it.
             "passed": all(proof.tests[test] for test in tests) if tests else None,
             "shown_to_fail": bool(shown.get(row)),
-            "broken_by": shown.get(row, []),
+            "shown_by": shown.get(row, []),
         })
     return result
 
 
-def in_short(tests):
-    """Names of tests, without topologies and programs, the longest list cut."""
-    names = []
-    for test in tests:
-        name = re.sub(r"\[.*", "", test.split(" ")[-1])
-        if name not in names:
-            names.append(name)
-    own = [name for name in names if re.match(r"r\d\d_", name)]
-    names = own + [name for name in names if name not in own]
-    text = ", ".join(names[:3])
-    return text + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+def in_short(shown):
+    """The first that has shown a row: a test, without program and topology, and the bug."""
+    if not shown:
+        return "-"
+    test = shown[0]["test"]
+    # "asan topology r07_fork[lazy]", "schedules walk_vs_fork lazy"
+    name = test.split(" ")[1 if test.startswith("schedules ") else -1].partition("[")[0]
+    return f"{'' if shown[0]['own_test'] else 'scenario '}{name}: {shown[0]['bug']}"
+
+
+def print_rows(rows):
+    width = COLUMNS - len("row  result   tests")
+    print(f"\n{'row':<4} {'result':<7} {'shown by':<{width}} tests")
+    for row in rows:
+        result = "-" if row["passed"] is None else "passed" if row["passed"] else "FAILED"
+        text = in_short(row["shown_by"])
+        if len(text) > width:
+            text = text[:width - 3] + "..."
+        print(f"{row['id']:<4} {result:<7} {text:<{width}} {len(row['tests']):>5}")
+    shown = [row["shown_by"] for row in rows if row["shown_by"]]
+    if shown:
+        own = sum(by[0]["own_test"] for by in shown)
+        print(f"seen to fail: {own} by a test of their own, {len(shown) - own} by a scenario only")
 
 
 def results_of(proof, stages):
@@ -363,11 +393,7 @@ def report(proof, stages, seconds):
         "seconds": round(seconds),
     }, indent=1) + "\n", encoding="utf-8")
 
-    print(f"\n{'row':<4} {'result':<7} {'fails when broken':<18} tests")
-    for row in rows:
-        result = "passed" if row["passed"] else "FAILED" if row["tests"] else "-"
-        broken = f"by {len(row['broken_by'])} bugs" if row["broken_by"] else "-"
-        print(f"{row['id']:<4} {result:<7} {broken:<18} {in_short(row['tests'])}")
+    print_rows(rows)
     print()
     for name, value in (
             ("schedules tried", proof.figures["schedules"]),
