@@ -31,7 +31,8 @@ static const char doc[] =
 "bursts of operations.\v"
 "With one thread, a seed does the same operations every time. The command that repeats "
 "a run is printed; with --time, the seed of each round, and after a finding the command "
-"that repeats that round.";
+"that repeats that round. The last round is cut short when the time is up; the command then "
+"has the number of operations that it came to.";
 
 enum {
 	KEY_SEED = 's', KEY_OPS = 'n', KEY_THREADS = 'T', KEY_TOPOLOGY = 't', KEY_JSON = 'j',
@@ -42,7 +43,8 @@ static const struct argp_option options[] = {
 	{ "seed", KEY_SEED, "N", 0, "Seed of the random numbers (default: made up)", 1 },
 	{ "ops", KEY_OPS, "N", 0, "Operations (default: 20000; with --time 5000 a round)", 1 },
 	{ "time", KEY_TIME, "SECONDS", 0,
-	  "Rounds of so many operations, each with a seed of its own, until the time is up", 1 },
+	  "Rounds of so many operations, each with a seed of its own, until the time is up; the "
+	  "last one is cut short then", 1 },
 	{ "threads", KEY_THREADS, "N", 0, "Threads, 1 to 64 (default: 1)", 1 },
 	{ "faults", KEY_FAULTS, NULL, 0,
 	  "Try each call with each of its allocations failing, before it is done (one thread)",
@@ -151,10 +153,19 @@ static uint64_t now_ns(void)
 	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
 }
 
-static void repeat_command(const struct check_args *args, char *text, size_t room)
+/* What has been done, in all rounds and topologies. */
+struct check_done {
+	uint64_t rounds, operations, injected, denied;
+	uint64_t first_seed;
+	uint64_t last_ops;		/* of the last round; fewer if it was cut short */
+	struct json_object *seeds;	/* of the rounds; NULL: not wanted */
+};
+
+static void repeat_command(const struct check_args *args, const struct check_done *done,
+			   char *text, size_t room)
 {
 	int n = snprintf(text, room, "anonrmap check --seed %llu --ops %llu",
-			 (unsigned long long)args->seed, (unsigned long long)args->ops);
+			 (unsigned long long)args->seed, (unsigned long long)done->last_ops);
 
 	if (args->faults)
 		n += snprintf(text + n, room - n, " --faults");
@@ -164,13 +175,6 @@ static void repeat_command(const struct check_args *args, char *text, size_t roo
 	if (args->list)
 		snprintf(text + n, room - n, " --topology %s", args->list);
 }
-
-/* What has been done, in all rounds and topologies. */
-struct check_done {
-	uint64_t rounds, operations, injected, denied;
-	uint64_t first_seed;
-	struct json_object *seeds;	/* of the rounds; NULL: not wanted */
-};
 
 /* The first round has the seed that was given. */
 static uint64_t round_seed(uint64_t first, uint64_t round)
@@ -221,12 +225,14 @@ static void add_stats(struct um_stats *sum, const struct um_stats *more)
 	*sum = total;
 }
 
+/* How many operations, until when. *@ops: fewer, if the time was up before. */
 static int check_on(const struct check_args *args, struct report_topology *t,
-		    struct check_done *done)
+		    struct check_done *done, uint64_t *ops, uint64_t deadline)
 {
 	struct um_check_options opt = {
 		.seed = args->seed,
-		.ops = args->ops,
+		.ops = *ops,
+		.deadline = deadline,
 		.threads = args->threads,
 		.topology = t->name,
 		.check = UM_CHECK_FULL,
@@ -250,24 +256,33 @@ static int check_on(const struct check_args *args, struct report_topology *t,
 	done->operations += result.ops;
 	done->injected += result.injected;
 	done->denied += result.denied;
+	if (result.cut_short)
+		*ops = result.ops;
 	return ret;
 }
 
+/*
+ * One round. Each topology has its share of the time that is left, and no more operations
+ * than those before it: a round that is cut short is one of fewer operations.
+ */
 static int check_all(const struct check_args *args, struct report *report,
-		     struct check_done *done)
+		     struct check_done *done, uint64_t end)
 {
+	uint64_t ops = args->ops;
 	int status = CLI_OK;
 
 	report->check = UM_CHECK_FULL;
 	report->check_given = true;
-	report->facts.events += args->ops;
 	report->ntopologies = 0;
 	for (size_t i = 0; i < args->ntopologies; i++) {
 		struct report_topology *t = &report->topologies[i];
+		uint64_t now = now_ns(), deadline = 0;
 		int ret;
 
 		t->name = args->topologies[i];
-		ret = check_on(args, t, done);
+		if (end)
+			deadline = now + (end > now ? end - now : 0) / (args->ntopologies - i);
+		ret = check_on(args, t, done, &ops, deadline);
 		report->ntopologies++;
 		if (ret && ret != -EIO) {
 			cli_error("%s: %s", t->name, strerror(-ret));
@@ -277,6 +292,8 @@ static int check_all(const struct check_args *args, struct report *report,
 			status = CLI_FINDING;
 		/* The operations are the same, what they amount to is not recorded. */
 		if (!i) {
+			done->last_ops = ops;
+			report->facts.events += ops;
 			report->facts.processes = t->result.stats.mms_peak;
 			report->facts.faults = t->result.stats.faults;
 			report->facts.pages = t->result.stats.pages_peak;
@@ -289,7 +306,7 @@ static int check_all(const struct check_args *args, struct report *report,
 /* Rounds, until the time is up or there is a finding. args->seed is that of the last one. */
 static int check_rounds(struct check_args *args, struct report *report, struct check_done *done)
 {
-	uint64_t began = now_ns(), end = began + args->seconds * UINT64_C(1000000000);
+	uint64_t end = args->seconds ? now_ns() + args->seconds * UINT64_C(1000000000) : 0;
 	int status;
 
 	done->first_seed = args->seed;
@@ -302,7 +319,7 @@ static int check_rounds(struct check_args *args, struct report *report, struct c
 		}
 		if (done->seeds)
 			json_object_array_add(done->seeds, json_object_new_uint64(args->seed));
-		status = check_all(args, report, done);
+		status = check_all(args, report, done, end);
 	} while (status == CLI_OK && now_ns() < end && done->rounds < MAX_ROUNDS &&
 		 !ferror(stdout));
 	return status;
@@ -321,8 +338,10 @@ static int print(const struct check_args *args, const struct report *report,
 	if (!args->json) {
 		report_tables(report, stdout, cli_colour(stdout));
 		if (args->seconds)
-			printf("%llu rounds, %llu operations\n", (unsigned long long)done->rounds,
-			       (unsigned long long)done->operations);
+			printf("%llu rounds, %llu operations%s\n",
+			       (unsigned long long)done->rounds,
+			       (unsigned long long)done->operations,
+			       done->last_ops < args->ops ? "; the last round was cut short" : "");
 		if (args->faults)
 			printf("%llu allocations failed, and %llu calls by that\n",
 			       (unsigned long long)done->injected,
@@ -338,6 +357,7 @@ static int print(const struct check_args *args, const struct report *report,
 	random = json_object_new_object();
 	add_number(random, "rounds", done->rounds);
 	json_object_object_add(random, "round_seeds", json_object_get(done->seeds));
+	add_number(random, "last_round_ops", done->last_ops);
 	add_number(random, "operations", done->operations);
 	add_number(random, "injected", done->injected);
 	add_number(random, "denied", done->denied);
@@ -385,7 +405,7 @@ int cli_check(int argc, char **argv)
 	um_thread_register();
 	status = check_rounds(&args, report, &done);
 	um_thread_unregister();
-	repeat_command(&args, repeat, sizeof(repeat));
+	repeat_command(&args, &done, repeat, sizeof(repeat));
 	if (status == CLI_OK || status == CLI_FINDING) {
 		int printed = print(&args, report, &done, repeat);
 

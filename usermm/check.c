@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <kshim/thread.h>
 #include "check_ops.h"
 
@@ -108,6 +109,16 @@ static void end_actor(struct check_actor *actor)
 	}
 }
 
+static bool time_is_up(const struct checker *checker)
+{
+	struct timespec now;
+
+	if (!checker->options->deadline)
+		return false;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * UINT64_C(1000000000) + now.tv_nsec >= checker->options->deadline;
+}
+
 static void print_repeat(const struct checker *checker, const struct check_actor *actor)
 {
 	const struct um_check_options *options = checker->options;
@@ -116,7 +127,8 @@ static void print_repeat(const struct checker *checker, const struct check_actor
 		"finding after operation %llu of thread %u; to repeat:\n"
 		"anonrmap check --seed %llu --ops %llu --threads %u --topology %s%s\n",
 		(unsigned long long)actor->ops, actor->id, (unsigned long long)options->seed,
-		(unsigned long long)options->ops, checker->threads,
+		(unsigned long long)(checker->cut_short ? actor->ops : options->ops),
+		checker->threads,
 		options->topology ? options->topology : "regular",
 		options->faults ? " --faults" : "");
 	fflush(checker->log);
@@ -126,14 +138,18 @@ static void print_repeat(const struct checker *checker, const struct check_actor
 
 static int run_alone(struct checker *checker, struct check_actor *actor)
 {
+	bool last = !checker->options->ops;
 	int err = 0;
 
-	while (actor->ops < checker->options->ops && !err) {
+	while (!last && !err) {
 		err = check_need_mm(actor);
 		if (err)
 			break;
 		check_op(actor);
-		if (actor->ops % CHECK_ALL_EVERY == 0 || actor->ops == checker->options->ops)
+		last = actor->ops == checker->options->ops;
+		checker->cut_short = !last && time_is_up(checker);
+		last |= checker->cut_short;
+		if (actor->ops % CHECK_ALL_EVERY == 0 || last)
 			um_check_all(checker->world);
 		if (um_findings(checker->world))
 			err = -EIO;
@@ -163,6 +179,8 @@ static void actor_run(void *arg)
 		if (check_need_mm(actor))
 			return;
 		check_op(actor);
+		if (time_is_up(actor->checker))
+			return;
 	}
 }
 
@@ -226,12 +244,13 @@ static int run_threads(struct checker *checker, struct check_actor *actors)
 	uint64_t share = checker->options->ops / checker->threads;
 	int err = make_shared(checker, actors);
 
-	while (!err && actors[0].ops < share) {
+	while (!err && actors[0].ops < share && !checker->cut_short) {
 		err = run_burst(checker, actors);
 		if (!err && um_check_all(checker->world))
 			err = -EIO;
 		if (um_findings(checker->world))
 			err = -EIO;
+		checker->cut_short = actors[0].ops < share && time_is_up(checker);
 	}
 	if (err == -EIO)
 		print_repeat(checker, actors);
@@ -272,6 +291,7 @@ int um_check_run(const struct um_check_options *options, struct um_check_result 
 	}
 	result->injected = checker.injected;
 	result->denied = checker.denied;
+	result->cut_short = checker.cut_short;
 	result->findings = end_world(&checker);
 	if (!err && result->findings)
 		err = -EIO;

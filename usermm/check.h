@@ -22,6 +22,8 @@
  * @verbose: print each operation before it is done
  * @faults: with one thread: try each call with each of its allocations failing, before it
  *	is done
+ * @deadline: no operation begins after this, but the first; of CLOCK_MONOTONIC, in
+ *	nanoseconds. 0: none
  */
 struct um_check_options {
 	uint64_t seed;
@@ -32,13 +34,16 @@ struct um_check_options {
 	FILE *log;
 	bool verbose;
 	bool faults;
+	uint64_t deadline;
 };
 
 /**
  * struct um_check_result - what came out
  * @stats: at the end, before the last processes exited
  * @findings: how many
- * @ops: operations done; fewer than asked for when there were findings
+ * @ops: operations done; fewer than asked for when there were findings, or @cut_short
+ * @cut_short: the deadline has come first. With one thread, it has been the same as a run of
+ *	@ops operations without a deadline
  * @injected: with faults: allocations that were made to fail
  * @denied: with faults: calls that have failed with -ENOMEM by that
  */
@@ -47,6 +52,7 @@ struct um_check_result {
 	uint64_t findings;
 	uint64_t ops;
 	uint64_t injected, denied;
+	bool cut_short;
 };
 
 /**

@@ -35,6 +35,7 @@ struct checker {
 	struct um_file *files[CHECK_FILES];
 	unsigned int threads;
 	uint64_t injected, denied;	/* one thread */
+	bool cut_short;			/* by the deadline */
 };
 
 struct check_actor {

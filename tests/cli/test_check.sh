@@ -49,12 +49,35 @@ is 0 $status "a second of rounds"
 json 'd["random"]["rounds"] == len(d["random"]["round_seeds"]) >= 1 and
       d["random"]["round_seeds"][0] == 9 == d["seed"] and
       len(set(d["random"]["round_seeds"])) == d["random"]["rounds"] and
-      d["trace"]["events"] == 100 * d["random"]["rounds"] == d["random"]["operations"] and
-      d["repeat"] == "anonrmap check --seed %d --ops 100 --topology lazy" %
-      d["random"]["round_seeds"][-1]' "rounds, their seeds, and the command for the last"
+      1 <= d["random"]["last_round_ops"] <= 100 == d["ops"] and
+      d["random"]["operations"] == d["trace"]["events"] ==
+      100 * (d["random"]["rounds"] - 1) + d["random"]["last_round_ops"] and
+      d["repeat"] == "anonrmap check --seed %d --ops %d --topology lazy" %
+      (d["random"]["round_seeds"][-1], d["random"]["last_round_ops"])' "rounds, their seeds, and the command for the last"
 try check --time 1 --ops 100 --seed 9 --topology lazy
-grep -q "^round 1: seed 9$" "$dir/out" && grep -qE "^[0-9]+ rounds, [0-9]+00 operations" "$dir/out"
+grep -q "^round 1: seed 9$" "$dir/out" && grep -qE "^[0-9]+ rounds, [0-9]+ operations" "$dir/out"
 ok $? "rounds are printed as they begin"
+
+# A round that is cut short: hours of it otherwise.
+for more in "" --faults "--threads 3"; do
+	began=$(date +%s)
+	try check --time 1 --ops 100000000 --seed 9 $more --json
+	took=$(($(date +%s) - began))
+	[ $status -eq 0 ] && [ $took -lt 15 ]
+	ok $? "the time is up within a round${more:+, with $more}"
+	json 'd["random"]["rounds"] >= 1 and d["random"]["last_round_ops"] < 100000000 and
+	      all(t["walks"]["folios"] > 0 for t in d["topologies"]) and
+	      "--ops %d" % d["random"]["last_round_ops"] in d["repeat"]' \
+	     "all topologies had a share of the time${more:+, with $more}"
+done
+try check --time 1 --ops 100000000 --seed 9 --topology lazy
+grep -q "^1 rounds, .* cut short" "$dir/out"
+ok $? "it says so"
+sed -n '/^most at/,/^seconds/{/^seconds/!p}' "$dir/out" > "$dir/first"
+try $(sed -n 's/^to repeat the last round: anonrmap //p' "$dir/out")
+sed -n '/^most at/,/^seconds/{/^seconds/!p}' "$dir/out" > "$dir/again"
+[ $status -eq 0 ] && [ -s "$dir/first" ] && cmp -s "$dir/first" "$dir/again"
+ok $? "a round that was cut short can be repeated"
 "$blind" check --time 60 --ops 1000 --seed 5 --topology blind > "$dir/out" 2> "$dir/err"
 is 1 $? "rounds end with the first finding"
 grep -q "to repeat the last round: anonrmap check --seed" "$dir/out"
