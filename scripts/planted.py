@@ -122,7 +122,10 @@ def report(args, chosen, results, finder):
     shown = {row: [bug.name for bug in chosen if row in results[bug.name].rows] for row in ROWS}
     caught = sum(bool(results[bug.name].by) for bug in chosen)
     missing = [row for row in ROWS if not shown[row]]
-    print(f"{caught} of {len(chosen)} planted bugs found; "
+    by_tests = sum(any(not name.startswith("model ") for name in results[bug.name].by)
+                   for bug in chosen)
+    print(f"{caught} of {len(chosen)} planted bugs found, {by_tests} by tests and "
+          f"{caught - by_tests} by a model only; "
           f"rows whose own test was seen to fail: {len(ROWS) - len(missing)} of {len(ROWS)}")
     if missing:
         print("not seen to fail:", " ".join(missing))
@@ -132,6 +135,8 @@ def report(args, chosen, results, finder):
         "schema_version": 1,
         "total": len(chosen),
         "caught": caught,
+        "by_tests": by_tests,
+        "by_model_only": caught - by_tests,
         "bugs": [{
             "id": bug.name, "file": bug.file, "rows": bug.rows, "story": bug.story,
             "caught": bool(results[bug.name].by), "by": results[bug.name].by,

@@ -271,6 +271,7 @@ def stage_planted(proof):
     for text in wrong:
         proof.fail(text)
     return {"total": result["total"], "caught": result["caught"],
+            "by_tests": result["by_tests"], "by_model_only": result["by_model_only"],
             "shown": shown_rows(result["bugs"]),
             "bugs": {bug["id"]: bug["by"] for bug in result["bugs"]},
             "fails_without_bug": result["fails_without_bug"]}
@@ -386,7 +387,8 @@ def report(proof, stages, seconds):
         "passed": complete and not proof.failures,
         "failures": proof.failures,
         "requirements": rows,
-        "planted": {"total": planted.get("total"), "caught": planted.get("caught")},
+        "planted": {key: planted.get(key)
+                    for key in ("total", "caught", "by_tests", "by_model_only")},
         **proof.figures,
         "coverage": {key: coverage.get(key) for key in ("lines", "branches", "exceptions")},
         "stages": proof.parts,
@@ -402,7 +404,8 @@ def report(proof, stages, seconds):
             ("allocations made to fail", proof.figures["injected_failures"])):
         print(f"{name:<28} {value:>14,}")
     if planted:
-        print(f"{'planted bugs found':<28} {planted['caught']:>8,} of {planted['total']}")
+        print(f"{'planted bugs found':<28} {planted['caught']:>14,} of {planted['total']}: "
+              f"{planted['by_tests']} by tests, {planted['by_model_only']} by a model only")
     if coverage:
         print(f"{'coverage of core/':<28} {coverage['lines']:.1f} % of lines, "
               f"{coverage['branches']:.1f} % of branches, "

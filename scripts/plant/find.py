@@ -6,6 +6,7 @@ scenario of the schedule explorer, "schedules SCENARIO TOPOLOGY". A test may onl
 that a bug is there if it passes without one: each set of tests is run on the unchanged
 program too (once), which also says how long it may take.
 """
+import importlib.util
 import re
 import shutil
 import subprocess
@@ -41,6 +42,8 @@ SLOW = ("proof-large", "small-", "failure_test", "threads")	# how their names be
 # What test_static.py looks at.
 CHECK_TEXT = Path("tests/proof/test_static.py")
 TEXT = ("core", "usermm", "kshim/include/linux", "linux/series")
+# Which functions the models stand for.
+ANCHORS = Path(models.ROOT) / "tests" / "models" / "test_anchors.py"
 ENOUGH = 6		# scenarios that fail
 MAX_SCHEDULES = 20000	# of one scenario
 TOGETHER = 20		# scenarios, in one run of the explorer
@@ -330,12 +333,30 @@ class Attempt:
         return [f"static proof-static {name}" for name in result.failed]
 
     def by_model(self):
-        """The model, if it holds as it is, and fails when the same is left out of it."""
+        """
+        The model, if it stands for a function that the edit changes, holds as it is, and
+        fails when the same is left out of it.
+        """
         model, switch = self.model
+        if not self.leaves(model):
+            return []
         results = [models.verify(str(self.dir / "model"), model, one) for one in (None, switch)]
         if all(models.judge(result)[0] for result in results):
             return [f"model {model} {switch}"]
         return []
+
+    def leaves(self, model):
+        """Is a function, by the edit, not any more what a model was made from?"""
+        spec = importlib.util.spec_from_file_location("test_anchors", ANCHORS)
+        anchors = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(anchors)
+
+        def differs(anchor, text):
+            body = anchors.body_of(anchors.without_comments(text), anchor.function)
+            return anchors.difference(anchor, body and anchors.statements_of(body))
+        return any(differs(anchor, self.new) and not differs(anchor, self.old)
+                   for anchor in anchors.read_manifest()[1]
+                   if anchor.path == self.path and model in anchor.models)
 
     def quick(self, builds):
         """Quick programs, and scenarios with one preemption."""
