@@ -535,7 +535,7 @@ static void test_random_damage(void **state)
 	struct trace_event ev[EVENTS_MAX];
 
 	(void)state;
-	print_message("SEED=%llu\n", (unsigned long long)seed);
+	print_message("# SEED=%llu\n", (unsigned long long)seed);
 	random_state = seed;
 	for (int form = 0; form < FORM_LIMIT; form++)
 		damage_at_random(ev, form);

@@ -227,7 +227,7 @@ static void reductions_lose_nothing(const char *toy, unsigned int steps, bool yi
 			assert_memory_equal(some.ends, all.ends, all.nr * sizeof(all.ends[0]));
 		}
 	}
-	print_message("%s: %llu schedules instead of %llu\n", toy, (unsigned long long)schedules,
+	print_message("# %s: %llu schedules instead of %llu\n", toy, (unsigned long long)schedules,
 		      (unsigned long long)without);
 	assert_true(schedules < without);
 }
