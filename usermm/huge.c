@@ -100,9 +100,12 @@ static void split_release_tails(struct um_world *world, struct folio *folio, uns
  * All its mappings become PTEs of single pages, in all processes.
  *
  * Correct because: the owner's rwsem is held for write from before the first entry is
- * replaced until the last is restored, so no walk sees the folio half way; the
- * reference count, frozen, says that nobody else looks at it; and all pages keep owner
- * and number. Entries are made by the owner's mm and its descendants; copies that fork
+ * replaced until the last is restored, so no walk with locks sees the folio half way.
+ * A lockless walk may, but what it saw counts for nothing: the adjustment count, odd
+ * or moved, tells it to look again or to take the lock. Whoever comes without the folio
+ * lock while no entry is left finds the folio unmapped, and is right to: at that moment
+ * it is. The reference count, frozen, says that nobody else looks at it; and all pages
+ * keep owner and number. Entries are made by the owner's mm and its descendants; copies that fork
  * makes meanwhile are found by the restoring walk, as in migration.
  *
  * Context: may sleep. Returns 0, -EBUSY (not mapped), or -EAGAIN (in use).
