@@ -30,7 +30,7 @@ from pathlib import Path
 
 from . import ctext
 
-BUILDS = ("asan", "tsan", "schedules", "static", "model")
+BUILDS = ("asan", "tsan", "schedules", "faults", "static", "model")
 KEYS = ("story", "file", "rows", "builds", "found-by", "output", "model")
 
 

@@ -30,14 +30,20 @@ OPTIONS = {
     "tsan": [*CHECKED, "-Db_sanitize=thread", "-Drcu_backend=portable"],
     "schedules": ["-Dbuildtype=debugoptimized"],
 }
+# Programs of another build, in another way.
+FOLDERS = {"faults": "asan"}
+# Small: what a bug breaks, it breaks in short tests too, all of whose allocations fail.
+ENVIRONMENT = {"faults": {"UM_FAULTS_BUDGET": "1000", "UM_FAULTS_PAIRS": "1"}}
 EXPLORER = building.Program("explorer", Path("schedules/anonrmap-schedules"), [], {}, [])
 TARGETS = {
     "asan": lambda program: not {"proof", "faults"} & set(program.suites),
     "tsan": lambda program: "threads" in program.suites,
     "schedules": [str(EXPLORER.path)],
+    # Each test again for each allocation in it, which fails: their environment says so.
+    "faults": lambda program: "faults" in program.suites,
 }
 # In which order programs are tried when nothing is known: quick ones first.
-ORDER = ("core", "topology", "merge_test", "mremap_test", "fault_test")
+ORDER = ("core", "topology", "merge_test", "mremap_test", "fault_test", "faults-merge")
 SLOW = ("proof-large", "small-", "failure_test", "threads")	# how their names begin
 # What test_static.py looks at.
 CHECK_TEXT = Path("tests/proof/test_static.py")
@@ -79,8 +85,9 @@ class Finder:
     def build(self, name):
         with self.lock:
             if name not in self.builds:
-                self.builds[name] = building.make(name, self.dirs[name], self.top, OPTIONS[name],
-                                                  TARGETS[name])
+                folder = FOLDERS.get(name, name)
+                self.builds[name] = building.make(name, self.dirs[folder], self.top,
+                                                  OPTIONS[folder], TARGETS[name])
                 self.programs[name] = {p.name: p for p in self._sorted(name)}
             return self.builds[name]
 
@@ -88,7 +95,8 @@ class Finder:
         made = self.builds[name]
         if name == "schedules":
             return [EXPLORER._replace(path=made.dir / EXPLORER.path)]
-        programs = filter(TARGETS[name], made.programs())
+        programs = [p._replace(env=ENVIRONMENT.get(name, {}) | p.env)
+                    for p in made.programs() if TARGETS[name](p)]
 
         def place(program):
             if program.name in ORDER:
@@ -388,12 +396,14 @@ class Attempt:
         later = [
             ("asan", lambda: self.by_rows("asan", lone, True, every)),
             ("asan", lambda: self.by_all("asan", False)),
+            ("faults", lambda: self.by_rows("faults", rows, True, every)),
             ("schedules", lambda: self.by_scenarios(rows, (2,))),
             ("tsan", lambda: self.by_rows("tsan", rows, True, every)),
             ("schedules", lambda: self.by_scenarios(None, (1,))),
             ("tsan", lambda: self.by_all("tsan", True)),
             ("schedules", lambda: self.by_scenarios(None, (2,))),
             ("asan", lambda: self.by_all("asan", True)),
+            ("faults", lambda: self.by_all("faults", True)),
         ]
         later.append(("model", self.by_model))
         for build, look in later:

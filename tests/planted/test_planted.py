@@ -244,6 +244,24 @@ class Programs(unittest.TestCase):
         self.assertEqual(find.rows_of("tsan r07_prog other12_r"), set())
 
 
+class Faults(unittest.TestCase):
+    """Programs of another build's folder, which run in another way."""
+
+    def test_programs(self):
+        program = build.Program("merge", Path("m"), ["unit"], {"A": "1"}, [])
+        failing = program._replace(name="faults-merge", suites=["proof", "faults"],
+                                   env={"UM_FAULTS": "1", "UM_FAULTS_PAIRS": "7"})
+        finder = find.Finder(TOP, {"asan": "folder"}, TOP)
+        made = mock.Mock(programs=lambda: [program, failing])
+        with mock.patch.object(find.building, "make", return_value=made) as make:
+            finder.build("asan")
+            finder.build("faults")
+        self.assertEqual([call.args[1] for call in make.call_args_list], ["folder", "folder"])
+        self.assertEqual(finder.programs["asan"], {"merge": program})
+        env = {**find.ENVIRONMENT["faults"], **failing.env}
+        self.assertEqual(finder.programs["faults"], {"faults-merge": failing._replace(env=env)})
+
+
 class Scenarios(unittest.TestCase):
     """Which scenarios count as failed: @ends says of a program which of them do not end."""
 
