@@ -121,8 +121,7 @@ static void collapse_check(struct schedule_run *run)
 SCENARIO_AGAINST(walk, collapse, 2, "R10", "regular,lazy", collapse_walk,
 		 "A page becomes part of a huge one while it is walked.");
 SCENARIO_LOCKLESS(collapse, 2, "R10", collapse_try, "The same, and the walk takes no lock.");
-/* With two preemptions these are 50,000 schedules. */
-SCENARIO_AGAINST(migrate, collapse, 1, "R10", "regular,lazy", collapse_migrate,
+SCENARIO_AGAINST(migrate, collapse, 2, "R10", "regular,lazy", collapse_migrate,
 		 "A page becomes part of a huge one, or gets another frame.");
 
 /* -- Whoever changes the mappings ------------------------------------------------------ */
