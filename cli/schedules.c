@@ -22,7 +22,8 @@ enum {
 static const struct argp_option options[] = {
 	{ "schedules", KEY_SCHEDULES, "N", 0,
 	  "Try up to N schedules of each scenario; 0: all there are", 1 },
-	{ "scenario", KEY_SCENARIO, "LIST", 0, "These, with commas between them (default: all)",
+	{ "scenario", KEY_SCENARIO, "LIST", 0,
+	  "These, with commas between them (default: all small ones; with --pct the large ones)",
 	  1 },
 	{ "bound", KEY_BOUND, "B", 0, "Preemptions, at most (default: the scenario's own)", 1 },
 	{ "pct", KEY_PCT, NULL, 0, "At random, by priorities that change", 1 },

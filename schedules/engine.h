@@ -46,6 +46,7 @@ struct outcome {
 	/* How far it is. */
 	uint64_t schedules, points, reruns;
 	uint64_t lockless;		/* runs with a walk that took no rwsem */
+	uint64_t redundant;		/* of the schedules: as good as another one */
 	unsigned int bound;		/* complete up to here, if any: */
 	bool any_complete, complete;
 	uint64_t ns;

@@ -272,6 +272,7 @@ static enum result run_new(unsigned int cost, uint64_t limit, struct outcome *ou
 			return LIMIT;
 		if (!run_node(level->nodes[level->next++]))
 			return FAILED;
+		outcome->redundant += now.redundant;
 	}
 	return COMPLETE;
 }

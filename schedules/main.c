@@ -28,7 +28,8 @@ enum {
 static const struct argp_option option_table[] = {
 	{ "schedules", KEY_SCHEDULES, "N", 0,
 	  "Try up to N schedules of each scenario; 0: all there are", 1 },
-	{ "scenario", KEY_SCENARIO, "LIST", 0, "These, with commas between them (default: all)",
+	{ "scenario", KEY_SCENARIO, "LIST", 0,
+	  "These, with commas between them (default: all small ones; with --pct the large ones)",
 	  1 },
 	{ "bound", KEY_BOUND, "B", 0, "Preemptions, at most (default: the scenario's own)", 1 },
 	{ "pct", KEY_PCT, NULL, 0, "At random, by priorities that change", 1 },
@@ -134,6 +135,14 @@ static bool listed(const char *list, const char *word, size_t len)
 	return true;
 }
 
+/* Without a list: those that all schedules are tried of, or those that have too many. */
+static bool wanted(const struct schedule_scenario *scenario, const struct options *options)
+{
+	if (!options->scenarios)
+		return scenario->large == options->pct;
+	return listed(options->scenarios, scenario->name, strlen(scenario->name));
+}
+
 /* Adds those that are asked for and have so many threads. Returns how many there are then. */
 static unsigned int add_jobs(struct job *jobs, unsigned int nr, const struct options *options,
 			     unsigned int nr_threads)
@@ -145,8 +154,7 @@ static unsigned int add_jobs(struct job *jobs, unsigned int nr, const struct opt
 		const char *topology = scenario->topologies;
 		size_t len;
 
-		if (scenario->nr_threads != nr_threads ||
-		    !listed(options->scenarios, scenario->name, strlen(scenario->name)))
+		if (scenario->nr_threads != nr_threads || !wanted(scenario, options))
 			continue;
 		for (; *topology; topology += len + !!topology[len]) {
 			len = strcspn(topology, ",");
@@ -220,16 +228,27 @@ static int search(const struct options *options)
 	return status;
 }
 
-static int list(void)
+static void print_bound(const struct schedule_scenario *scenario)
+{
+	if (scenario->large)
+		printf("%-34s %u threads, large", scenario->name, scenario->nr_threads);
+	else
+		printf("%-34s %u threads, bound %u", scenario->name, scenario->nr_threads,
+		       scenario->bound);
+}
+
+static int list(const struct options *options)
 {
 	unsigned int i;
 
 	for (i = 0; schedule_scenarios[i]; i++) {
 		const struct schedule_scenario *scenario = schedule_scenarios[i];
 
-		printf("%-34s %u threads, bound %u, %s, %s\n    %s\n", scenario->name,
-		       scenario->nr_threads, scenario->bound, scenario->topologies,
-		       scenario->rows, scenario->story);
+		if (!wanted(scenario, options))
+			continue;
+		print_bound(scenario);
+		printf(", %s, %s\n    %s\n", scenario->topologies, scenario->rows,
+		       scenario->story);
 	}
 	return STATUS_OK;
 }
@@ -255,7 +274,7 @@ int main(int argc, char **argv)
 	argp_err_exit_status = STATUS_USAGE;
 	argp_parse(&argp, argc, argv, 0, NULL, &args);
 	if (args.list)
-		return flushed(list());
+		return flushed(list(&args.options));
 	if (args.replay && args.options.minimise)
 		args.schedule = args.replay;
 	if (args.schedule)

@@ -267,7 +267,14 @@
 	S(large_split_vs_move)						\
 	S(large_split_vs_write)						\
 	S(large_split_vs_frames)					\
-	S(large_split_vs_swapout)
+	S(large_split_vs_swapout)					\
+	/* scenario_stress.c */						\
+	S(stress_lineage)						\
+	S(stress_moves)							\
+	S(stress_exits)							\
+	S(stress_threads)						\
+	S(stress_swap)							\
+	S(stress_folio)
 
 #define DECLARE(name)	extern const struct schedule_scenario name;
 #define LIST(name)	&name,

@@ -30,6 +30,7 @@ struct schedule_scenario {
 	unsigned int nr_threads;	/* 2 to SCHEDULE_THREADS */
 	unsigned int bound;		/* preemptions up to which all schedules are to be tried */
 	bool lockless;			/* in some of these a walk is to go without any rwsem */
+	bool large;			/* too large for that: by lot, if it is not asked for */
 	/* Makes what the threads find. Runs alone. */
 	void (*setup)(struct schedule_run *run);
 	/*

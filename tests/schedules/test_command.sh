@@ -22,6 +22,16 @@ json 'd["schema_version"] == 1 and len(d["scenarios"]) == 1 and d["schedules"] =
 try check --schedules 20 --pct --seed 3 --scenario reclaim_vs_fork --topology lazy
 [ $status -eq 0 ] && grep -q "20 schedules" "$dir/out"
 ok $? "at random"
+try check --schedules 3 --pct --topology lazy --json
+json 'd["schedules"] == 3 * len(d["scenarios"]) >= 15 and not any(s["findings"] or s["complete"]
+      or s["threads"] < 4 or s["large"] is not True for s in d["scenarios"])' \
+     "at random, without names: the large ones"
+try check --list --pct
+[ $status -eq 0 ] && grep -q "^stress_.* large, " "$dir/out" && ! grep -q " bound " "$dir/out"
+ok $? "list of the large ones"
+try check --list
+! grep -q "^stress_" "$dir/out"
+ok $? "the large ones are not among the others"
 try check --list
 [ $status -eq 0 ] && grep -q "^reclaim_vs_munmap .*regular,lazy" "$dir/out"
 ok $? "list"
