@@ -31,11 +31,12 @@ BUILDS = {
     "asan": ["-Db_sanitize=address,undefined", *CHECKED],
     "tsan": ["-Db_sanitize=thread", "-Drcu_backend=portable", *CHECKED],
 }
-# Schedules of the random driver's kind are without end; those of the scenarios are not.
+# Of each large scenario, which has more than could be tried.
 PCT_SCHEDULES = 2000
+PCT_CHANGES = 6
 DRIVER_SECONDS = 40
 FUZZ_SECONDS = 30
-MIN_SCHEDULES = 1000000
+MIN_SCHEDULES = 1000000	# of small scenarios
 LAST_LINES = 15		# of the log, when there is no result
 COLUMNS = 100
 
@@ -51,7 +52,8 @@ class Proof:
         self.jobs = jobs
         self.failures = []      # one line each
         self.tests = {}         # name: passed
-        self.figures = {"operations": 0, "walks": 0, "injected_failures": 0, "schedules": 0}
+        self.figures = {"operations": 0, "walks": 0, "injected_failures": 0,
+                        "schedules": 0, "schedules_redundant": 0, "schedules_by_lot": 0}
         self.parts = {}         # stage: what it says in results.json
         self.env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
         self.out.mkdir(parents=True, exist_ok=True)
@@ -174,28 +176,33 @@ def stage_schedules(proof):
     """All schedules of the small scenarios up to their bound; large ones by lot."""
     proof.make("schedules", "default")
     anonrmap = proof.build / "default" / "cli" / "anonrmap"
-    total, parts = 0, {}
+    parts = {}
     for kind, options in (("systematic", ["--schedules", "0"]),
-                          ("random", ["--schedules", str(PCT_SCHEDULES), "--pct"])):
+                          ("random", ["--schedules", str(PCT_SCHEDULES), "--pct",
+                                      "--changes", str(PCT_CHANGES)])):
         out = proof.out / f"schedules-{kind}.json"
         proof.run("schedules", [anonrmap, "check", *options, "--json"], out)
         parts[kind] = proof.load("schedules", out)
-        total += parts[kind]["schedules"]
         for job in parts[kind]["scenarios"]:
             name = f"schedules {kind} {job['scenario']}[{job['topology']}]"
             good = not job["findings"] and (kind == "random" or job["complete"])
             proof.tests[name] = good
             if not good:
                 proof.fail(name if job["findings"] else f"{name}: not complete")
-    proof.figures["schedules"] += total
+    total = parts["systematic"]["schedules"]
+    proof.figures["schedules"] = total
+    proof.figures["schedules_redundant"] = parts["systematic"]["redundant"]
+    proof.figures["schedules_by_lot"] = parts["random"]["schedules"]
     if total < MIN_SCHEDULES:
-        proof.fail(f"{total} schedules, fewer than {MIN_SCHEDULES}")
+        proof.fail(f"{total} schedules of small scenarios, fewer than {MIN_SCHEDULES}")
     jobs = parts["systematic"]["scenarios"]
-    return {"schedules": total, "scenarios": len(jobs),
+    return {"schedules": total, "redundant": parts["systematic"]["redundant"],
+            "by_lot": parts["random"]["schedules"],
+            "scenarios": len(jobs), "large_scenarios": len(parts["random"]["scenarios"]),
             "complete": sum(bool(job["complete"]) for job in jobs),
             "points": sum(part["points"] for part in parts.values()),
-            "rows": {f"schedules systematic {job['scenario']}[{job['topology']}]": job["rows"]
-                     for job in jobs}}
+            "rows": {f"schedules {kind} {job['scenario']}[{job['topology']}]": job["rows"]
+                     for kind, part in parts.items() for job in part["scenarios"]}}
 
 
 def without_times(value):
@@ -398,7 +405,9 @@ def report(proof, stages, seconds):
     print_rows(rows)
     print()
     for name, value in (
-            ("schedules tried", proof.figures["schedules"]),
+            ("schedules, all up to a bound", proof.figures["schedules"]),
+            ("  as good as another one", proof.figures["schedules_redundant"]),
+            ("schedules, large, by lot", proof.figures["schedules_by_lot"]),
             ("random operations", proof.figures["operations"]),
             ("walks compared with a scan", proof.figures["walks"]),
             ("allocations made to fail", proof.figures["injected_failures"])):
