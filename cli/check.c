@@ -59,6 +59,7 @@ struct check_args {
 	uint64_t seed, ops, threads;
 	uint64_t seconds;		/* 0: one round */
 	bool seed_given, ops_given, faults;
+	const char *not_schedules;	/* an option that --schedules has no use for */
 	char *list;			/* topologies as given, or NULL */
 	char *topologies[REPORT_TOPOLOGIES];
 	size_t ntopologies;
@@ -105,15 +106,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case KEY_OPS:
 		args->ops = number("ops", arg, 1, MAX_OPS, state);
 		args->ops_given = true;
+		args->not_schedules = "ops";
 		break;
 	case KEY_THREADS:
 		args->threads = number("threads", arg, 1, MAX_THREADS, state);
+		args->not_schedules = "threads";
 		break;
 	case KEY_TIME:
 		args->seconds = number("time", arg, 1, MAX_SECONDS, state);
+		args->not_schedules = "time";
 		break;
 	case KEY_FAULTS:
 		args->faults = true;
+		args->not_schedules = "faults";
 		break;
 	case KEY_TOPOLOGY:
 		set_topologies(args, arg, state);
@@ -122,6 +127,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		args->json = true;
 		break;
 	case ARGP_KEY_SUCCESS:
+		if (args->schedules && args->not_schedules)
+			argp_error(state, "--%s: not with --schedules", args->not_schedules);
 		if (args->faults && args->threads > 1)
 			argp_error(state, "--faults: with one thread only");
 		if (args->seconds && !args->ops_given)

@@ -50,6 +50,7 @@ struct args {
 	struct options options;
 	const char *replay, *schedule;	/* to minimise */
 	bool list, searching;
+	const char *only_pct;		/* an option that says nothing without --pct */
 };
 
 static uint64_t number(const char *name, const char *text, uint64_t min, uint64_t max,
@@ -87,9 +88,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case KEY_CHANGES:
 		options->changes = number("changes", arg, 1, 16, state);
+		args->only_pct = "changes";
 		break;
 	case KEY_SEED:
 		options->seed = number("seed", arg, 0, INT64_MAX, state);
+		args->only_pct = "seed";
 		break;
 	case KEY_TOPOLOGY:
 		options->topologies = arg;
@@ -113,6 +116,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		if (!options->minimise || args->searching || args->schedule)
 			return ARGP_ERR_UNKNOWN;
 		args->schedule = arg;
+		break;
+	case ARGP_KEY_SUCCESS:
+		if (args->only_pct && !options->pct)
+			argp_error(state, "--%s: with --pct only", args->only_pct);
+		if (options->bound_given && options->pct)
+			argp_error(state, "--bound: not with --pct");
 		break;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -69,6 +69,13 @@ gives 2 "no scenario is for that" "a scenario that is not for the topology" \
 gives 2 "not SCENARIO:TOPOLOGY" "not a schedule" check --replay nonsense
 gives 2 "no such thread" "a thread that there is not" check --replay reclaim_vs_fork:lazy:0:7
 gives 2 "not a whole number" "no number" check --schedules many
+gives 2 "--seed: with --pct only" "a seed of nothing" check --schedules 1 --seed 3
+gives 2 "--changes: with --pct only" "changes of nothing" check --schedules 1 --changes 3
+gives 2 "--bound: not with --pct" "a bound of what has none" check --schedules 1 --pct --bound 1
+for option in --faults "--time 3" "--ops 7" "--threads 2"; do
+	gives 2 "${option%% *}: not with --schedules" "schedules, and ${option%% *}" \
+		check --schedules 1 --scenario reclaim_vs_fork $option
+done
 gives 2 "not a whole number" "a bound too large" check --schedules 1 --bound 99
 ANONRMAP_SCHEDULES=$dir/none try check --list
 is 3 $status "no such program: exit status 3"
