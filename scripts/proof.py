@@ -34,8 +34,8 @@ BUILDS = {
 # Of each large scenario, which has more than could be tried.
 PCT_SCHEDULES = 2000
 PCT_CHANGES = 6
-DRIVER_SECONDS = 40
-FUZZ_SECONDS = 30
+DRIVER_SECONDS = 30
+FUZZ_SECONDS = 20
 MIN_SCHEDULES = 1000000	# of small scenarios
 LAST_LINES = 15		# of the log, when there is no result
 COLUMNS = 100
