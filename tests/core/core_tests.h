@@ -5,8 +5,7 @@
  * What the files of core_test share. Each has the tests of one subject, and a table of them,
  * or two where others come between: core_test.c has the order in which all are run.
  */
-#include "lib/um_test.h"
-#include "internal.h"
+#include "lib/inner.h"
 
 /* Far from BASE: 1 GiB, so that no table of PTEs has pages of both. */
 #define FAR	(BASE + (1UL << 30))
@@ -23,15 +22,6 @@ struct visits {
 	struct vm_area_struct *unwanted;
 	void *new_word;		/* the folio's mapping word becomes this; NULL: stays */
 };
-
-/* The VMA at an address; fails if none. Takes mmap_lock for read, and gives it back. */
-struct vm_area_struct *vma_at(struct mm_struct *mm, uint64_t addr);
-/* The anon_vma that the word of that VMA names. Locks as vma_at() does. */
-struct anon_vma *anon_vma_at(struct mm_struct *mm, uint64_t addr);
-/* The folio that is mapped at an address; fails if none. Takes no lock, and no reference. */
-struct folio *folio_at(struct mm_struct *mm, uint64_t addr);
-/* How many objects of a kind there are, once RCU has freed its own. Leaves nothing locked. */
-uint64_t live(struct t *t, enum um_object object);
 
 /* As rmap_one: notes the visit in the struct visits @arg, which says what else. Takes no lock. */
 bool visit(struct folio *folio, struct vm_area_struct *vma, unsigned long address, void *arg);

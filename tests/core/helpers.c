@@ -2,39 +2,6 @@
 /* What tests of more than one subject do; see core_tests.h. */
 #include "core_tests.h"
 
-struct vm_area_struct *vma_at(struct mm_struct *mm, uint64_t addr)
-{
-	struct vm_area_struct *vma;
-
-	mmap_read_lock(mm);
-	vma = vma_lookup(mm, addr);
-	mmap_read_unlock(mm);
-	assert_non_null(vma);
-	return vma;
-}
-
-struct anon_vma *anon_vma_at(struct mm_struct *mm, uint64_t addr)
-{
-	return anon_vma_tree_anon_vma(vma_at(mm, addr)->anon_vma);
-}
-
-struct folio *folio_at(struct mm_struct *mm, uint64_t addr)
-{
-	struct um_pgtable *table = pgtable_find(mm, addr, 0);
-	pte_t pte;
-
-	assert_non_null(table);
-	pte = pgtable_get(table, pgtable_index(addr, 0));
-	assert_true(pte & PTE_PRESENT);
-	return pfn_folio(mm->world, pte_pfn(pte));
-}
-
-uint64_t live(struct t *t, enum um_object object)
-{
-	rcu_barrier();
-	return t_stats(t).objects[object].live;
-}
-
 bool visit(struct folio *folio, struct vm_area_struct *vma, unsigned long address, void *arg)
 {
 	struct visits *visits = arg;

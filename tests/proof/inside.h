@@ -8,8 +8,7 @@
  */
 #include <pthread.h>
 #include <unistd.h>
-#include "lib/um_test.h"
-#include "internal.h"
+#include "lib/inner.h"
 
 #define FAR		(BASE + (1UL << 30))
 #define HUGE_AT		(UM_HUGE_SIZE * 1024)
@@ -21,13 +20,9 @@
 /* t_teardown(); after a failure, threads that the test has left standing may go on first. */
 int row_teardown(void **state);
 
-struct vm_area_struct *vma_at(struct mm_struct *mm, uint64_t addr);
 struct anon_vma *owner_at(struct mm_struct *mm, uint64_t addr);	/* of the VMA there */
-struct folio *folio_at(struct mm_struct *mm, uint64_t addr);	/* present; small or huge */
-pte_t entry_at(struct mm_struct *mm, uint64_t addr);		/* 0 if there is none */
 /* Entries of one kind in all of the world, which is still. */
 unsigned long count_entries(struct t *t, bool (*is)(pte_t pte));
-uint64_t live(struct t *t, enum um_object object);		/* after a grace period */
 /* References of the test's: meanwhile counts of references are not as they should be. */
 void folio_hold(struct folio *folio);
 void folio_drop(struct t *t, struct folio *folio);

@@ -4,8 +4,7 @@
  * that takes pages away, locked pages, stacks, and what fork leaves out.
  */
 #include <string.h>
-#include "lib/um_test.h"
-#include "internal.h"
+#include "lib/inner.h"
 
 #define FAR		(BASE + (1UL << 30))
 #define HUGE		(BASE + (2UL << 30))
@@ -36,45 +35,9 @@ static int try_read(struct mm_struct *mm, uint64_t addr)
 	return um_read(mm, addr, &content);
 }
 
-static pte_t entry(struct mm_struct *mm, uint64_t addr)
-{
-	struct um_pgtable *table = pgtable_find(mm, addr, 0);
-
-	if (table)
-		return pgtable_get(table, pgtable_index(addr, 0));
-	table = pgtable_find(mm, addr, 1);
-	return table ? pgtable_get(table, pgtable_index(addr, 1)) : 0;
-}
-
-/* The folio that is mapped there. */
-static struct folio *folio_at(struct mm_struct *mm, uint64_t addr)
-{
-	pte_t pte = entry(mm, addr);
-
-	assert_true(pte & PTE_PRESENT);
-	return pfn_folio(mm->world, pte_pfn(pte));
-}
-
 static bool exclusive(struct mm_struct *mm, uint64_t addr)
 {
-	return page_anon_exclusive(pfn_to_page(mm->world, pte_pfn(entry(mm, addr))));
-}
-
-/* The world is still: no lock is needed to keep it. */
-static struct vm_area_struct *vma_at(struct mm_struct *mm, uint64_t addr)
-{
-	struct vm_area_struct *vma;
-
-	mmap_read_lock(mm);
-	vma = vma_lookup(mm, addr);
-	mmap_read_unlock(mm);
-	assert_non_null(vma);
-	return vma;
-}
-
-static struct anon_vma *anon_vma_at(struct mm_struct *mm, uint64_t addr)
-{
-	return anon_vma_tree_anon_vma(vma_at(mm, addr)->anon_vma);
+	return page_anon_exclusive(pfn_to_page(mm->world, pte_pfn(entry_at(mm, addr))));
 }
 
 static void map_prot(struct mm_struct *mm, uint64_t addr, uint64_t nr, int prot)
@@ -121,9 +84,9 @@ static void read_brings_the_zero_page(void **state)
 	assert_int_equal(pages(t), before);
 	assert_int_equal(anon_vmas(t), 0);
 	assert_false(t_vma(mm, BASE).faulted);
-	assert_true(entry(mm, BASE) & PTE_SPECIAL);
-	assert_false(entry(mm, BASE) & PTE_WRITE);
-	assert_int_equal(entry(mm, BASE + PG), 0);
+	assert_true(entry_at(mm, BASE) & PTE_SPECIAL);
+	assert_false(entry_at(mm, BASE) & PTE_WRITE);
+	assert_int_equal(entry_at(mm, BASE + PG), 0);
 }
 
 static void write_brings_a_page(void **state)
@@ -139,7 +102,7 @@ static void write_brings_a_page(void **state)
 		assert_int_equal(anon_vmas(t), 1);
 	assert_true(t_vma(mm, BASE).faulted);
 	assert_true(exclusive(mm, BASE + PG));
-	assert_true(entry(mm, BASE + PG) & PTE_WRITE);
+	assert_true(entry_at(mm, BASE + PG) & PTE_WRITE);
 	/* A second write, and a read, change nothing. */
 	t_write(mm, BASE + PG, 1, 8);
 	t_expect(mm, BASE + PG, 1, 8);
@@ -239,8 +202,8 @@ static void cow_copies(void **state)
 	before = pages(t);
 	assert_ptr_equal(folio_at(child, BASE), folio);
 	assert_false(exclusive(mm, BASE));
-	assert_false(entry(mm, BASE) & PTE_WRITE);
-	assert_false(entry(child, BASE) & PTE_WRITE);
+	assert_false(entry_at(mm, BASE) & PTE_WRITE);
+	assert_false(entry_at(child, BASE) & PTE_WRITE);
 	t_write(child, BASE, 1, 200);
 	assert_int_equal(pages(t), before + 1);
 	assert_ptr_not_equal(folio_at(child, BASE), folio);
@@ -348,7 +311,7 @@ static void private_file(void **state)
 	assert_int_equal(anon_vmas(t), 0);
 	t_expect(other, FAR, 1, first[0]);
 	assert_ptr_equal(folio_at(mm, BASE), folio_at(other, FAR));
-	assert_false(entry(mm, BASE) & PTE_WRITE);
+	assert_false(entry_at(mm, BASE) & PTE_WRITE);
 	/* Reading, then writing. */
 	t_write(mm, BASE, 1, 100);
 	assert_true(folio_test_anon(folio_at(mm, BASE)));
@@ -441,7 +404,7 @@ static void dev_zero(void **state)
 
 	t_map_file(mm, BASE, 4, zero, 500);
 	assert_int_equal(read_at(mm, BASE), 0);
-	assert_true(entry(mm, BASE) & PTE_SPECIAL);
+	assert_true(entry_at(mm, BASE) & PTE_SPECIAL);
 	assert_false(t_vma(mm, BASE).faulted);
 	t_write(mm, BASE, 4, 100);
 	assert_int_equal(folio_at(mm, BASE + PG)->index, 501);
@@ -462,7 +425,7 @@ static void device(void **state)
 	map_shared(mm, BASE, 4, RW, file, 0);
 	map_shared(other, FAR, 4, RW, file, 0);
 	first = read_at(mm, BASE);
-	assert_true(entry(mm, BASE) & PTE_SPECIAL);
+	assert_true(entry_at(mm, BASE) & PTE_SPECIAL);
 	t_write(mm, BASE, 1, first + 1);
 	t_expect(other, FAR, 1, first + 1);
 	assert_int_equal(um_migrate(t->world, 100), 0);
@@ -609,7 +572,7 @@ static void huge_fault(void **state)
 	before = pages(t);
 	t_write(mm, HUGE + 100 * PG, 1, 100);
 	assert_int_equal(pages(t), before + HUGE_PAGES);
-	assert_true(entry(mm, HUGE) & PTE_HUGE);
+	assert_true(entry_at(mm, HUGE) & PTE_HUGE);
 	assert_int_equal(read_at(mm, HUGE + 99 * PG), 0);
 	assert_int_equal(um_touch_huge(mm, HUGE + HUGE_PAGES * PG), 0);
 	assert_int_equal(pages(t), before + 2 * HUGE_PAGES);
@@ -617,13 +580,13 @@ static void huge_fault(void **state)
 	/* A write in one splits the entry, and copies one page. */
 	t_write(child, HUGE + 100 * PG, 1, 200);
 	assert_int_equal(pages(t), before + 2 * HUGE_PAGES + 1);
-	assert_true(entry(mm, HUGE) & PTE_HUGE);
-	assert_false(entry(child, HUGE) & PTE_HUGE);
+	assert_true(entry_at(mm, HUGE) & PTE_HUGE);
+	assert_false(entry_at(child, HUGE) & PTE_HUGE);
 	t_expect(mm, HUGE + 100 * PG, 1, 100);
 	um_exit(child);
 	/* Alone again: reused as a whole. */
 	t_write(mm, HUGE + (HUGE_PAGES + 7) * PG, 1, 300);
-	assert_true(entry(mm, HUGE + HUGE_PAGES * PG) & PTE_HUGE);
+	assert_true(entry_at(mm, HUGE + HUGE_PAGES * PG) & PTE_HUGE);
 	assert_int_equal(pages(t), before + 2 * HUGE_PAGES);
 }
 
@@ -668,7 +631,7 @@ static void huge_falls_back(void **state)
 	t_write(mm, BASE, 200, 100);
 	t_map(mm, HUGE, HUGE_PAGES);
 	assert_int_equal(um_touch_huge(mm, HUGE), 0);
-	assert_false(entry(mm, HUGE) & PTE_HUGE);
+	assert_false(entry_at(mm, HUGE) & PTE_HUGE);
 	t_write(mm, HUGE, 10, 500);
 	t_expect(mm, BASE, 200, 100);
 	um_exit(mm);
@@ -720,7 +683,7 @@ static void large_folios_not_of_files(void **state)
 	t_map_file(mm, BASE, 32, file, 0);
 	t_write(mm, BASE + 3 * PG, 1, 100);
 	assert_int_equal(folio_order(folio_at(mm, BASE + 3 * PG)), 0);
-	assert_int_equal(entry(mm, BASE + 4 * PG), 0);
+	assert_int_equal(entry_at(mm, BASE + 4 * PG), 0);
 	um_file_put(file);
 }
 
@@ -759,8 +722,8 @@ static void swap_in_exclusive(void **state)
 	t_write(mm, BASE, 4, 100);
 	t_swap_out(t);
 	assert_int_equal(pages(t), before);
-	assert_true(entry(mm, BASE) & PTE_SWAP);
-	assert_true(entry(mm, BASE) & PTE_EXCLUSIVE);
+	assert_true(entry_at(mm, BASE) & PTE_SWAP);
+	assert_true(entry_at(mm, BASE) & PTE_EXCLUSIVE);
 	t_expect(mm, BASE, 1, 100);
 	assert_true(exclusive(mm, BASE));
 	/* Written without a copy; and a write can be the first thing. */
@@ -787,7 +750,7 @@ static void swap_in_of_a_page_in_use(void **state)
 	t_faults_busy(true);
 	um_reclaim(t->world, 100);
 	um_reclaim(t->world, 100);
-	assert_true(entry(mm, BASE) & PTE_SWAP);
+	assert_true(entry_at(mm, BASE) & PTE_SWAP);
 	t_expect(mm, BASE, 1, 100);
 	assert_ptr_equal(folio_at(mm, BASE), folio);
 	assert_true(exclusive(mm, BASE));
@@ -859,7 +822,7 @@ static void swap_in_where_reading_is_all(void **state)
 	t_protect(mm, BASE, 1, PROT_READ);
 	t_protect(mm, BASE + PG, 1, PROT_NONE);
 	t_expect(mm, BASE, 1, 100);
-	assert_false(entry(mm, BASE) & PTE_WRITE);
+	assert_false(entry_at(mm, BASE) & PTE_WRITE);
 	assert_int_equal(um_write(mm, BASE, 1), -EFAULT);
 	assert_int_equal(try_read(mm, BASE + PG), -EFAULT);
 	t_protect(mm, BASE, 2, RW);
@@ -1053,8 +1016,8 @@ static void pageout(void **state)
 	t_write(mm, BASE, 8, 100);
 	advise(mm, BASE + 2 * PG, 2, MADV_PAGEOUT);
 	assert_int_equal(t_stats(t).swapped_out, 2);
-	assert_true(entry(mm, BASE + 2 * PG) & PTE_SWAP);
-	assert_true(entry(mm, BASE + PG) & PTE_PRESENT);
+	assert_true(entry_at(mm, BASE + 2 * PG) & PTE_SWAP);
+	assert_true(entry_at(mm, BASE + PG) & PTE_PRESENT);
 	/* Not what others have too. */
 	child = t_fork(mm);
 	out = t_stats(t).swapped_out;
@@ -1077,14 +1040,14 @@ static void cold(void **state)
 	t_map(mm, BASE, 8);
 	t_write(mm, BASE, 8, 100);
 	advise(mm, BASE + 4 * PG, 2, MADV_COLD);
-	assert_true(entry(mm, BASE + 4 * PG) & PTE_PRESENT);
+	assert_true(entry_at(mm, BASE + 4 * PG) & PTE_PRESENT);
 	out = t_stats(t).swapped_out;
 	um_reclaim(t->world, 2);
 	/* One that could not be swapped out for want of memory is not cold any more. */
 	if (!t_injected()) {
 		assert_int_equal(t_stats(t).swapped_out, out + 2);
-		assert_true(entry(mm, BASE + 4 * PG) & PTE_SWAP);
-		assert_true(entry(mm, BASE + 5 * PG) & PTE_SWAP);
+		assert_true(entry_at(mm, BASE + 4 * PG) & PTE_SWAP);
+		assert_true(entry_at(mm, BASE + 5 * PG) & PTE_SWAP);
 	}
 	t_expect(mm, BASE, 8, 100);
 }
@@ -1162,8 +1125,8 @@ static void locked_pages_stay(void **state)
 	for (i = 0; i < 4; i++)
 		um_reclaim(t->world, 100);
 	for (i = 0; i < 4; i++)
-		assert_true(entry(mm, BASE + i * PG) & PTE_PRESENT);
-	assert_true(entry(mm, BASE + 4 * PG) & PTE_SWAP);
+		assert_true(entry_at(mm, BASE + i * PG) & PTE_PRESENT);
+	assert_true(entry_at(mm, BASE + 4 * PG) & PTE_SWAP);
 	/* They can be moved, though; and thrown away only by those who say so. */
 	assert_int_equal(um_migrate(t->world, 100), 4);
 	assert_int_equal(um_madvise(mm, BASE, PG, MADV_DONTNEED), -EINVAL);
@@ -1178,7 +1141,7 @@ static void locked_pages_stay(void **state)
 	assert_false(t_vma(child, BASE).flags & VM_LOCKED);
 	for (i = 0; i < 4; i++)
 		um_reclaim(t->world, 100);
-	assert_true(entry(mm, BASE) & PTE_PRESENT);
+	assert_true(entry_at(mm, BASE) & PTE_PRESENT);
 	/* Unlocked, they go. */
 	assert_int_equal(um_mlock(mm, BASE, 4 * PG, false, false), 0);
 	out = t_stats(t).swapped_out;
