@@ -53,6 +53,7 @@ class Proof:
         self.failures = []      # one line each
         self.tests = {}         # name: passed
         self.figures = {"operations": 0, "walks": 0, "injected_failures": 0,
+                        "allocations_left_out": 0, "tests_left_out_of_faults": 0,
                         "schedules": 0, "schedules_redundant": 0, "schedules_by_lot": 0}
         self.parts = {}         # stage: what it says in results.json
         self.env = dict(os.environ, CMOCKA_MESSAGE_OUTPUT="TAP")
@@ -121,6 +122,13 @@ class Proof:
             match = re.match(r"# injected (\d+)", line)
             if match:
                 self.figures["injected_failures"] += int(match[1])
+            # Of tests with very many allocations, some; tests that make them fail themselves.
+            match = re.match(r"# \S+: (\d+) of (\d+) allocations", line)
+            if match:
+                self.figures["allocations_left_out"] += int(match[2]) - int(match[1])
+            match = re.match(r"# left out (\d+)", line)
+            if match:
+                self.figures["tests_left_out_of_faults"] += int(match[1])
         if program["result"] not in ("OK", "SKIP", "EXPECTEDFAIL") and not bad:
             self.fail(f"{name}: {program['result']}")
             bad += 1
@@ -140,12 +148,14 @@ def stage_tests(proof):
 
 
 def stage_faults(proof):
-    """Each allocation of each test fails once; random operations with failures."""
+    """Allocations of each test fail, one after the other; random operations with failures."""
     proof.make("faults", "asan")
     before = proof.figures["injected_failures"]
     proof.meson("faults", "asan", "--suite", "faults")
     driver(proof, "faults", "asan", ["--faults", "--time", str(DRIVER_SECONDS)])
-    return {"injected": proof.figures["injected_failures"] - before}
+    return {"injected": proof.figures["injected_failures"] - before,
+            "allocations_left_out": proof.figures["allocations_left_out"],
+            "tests_left_out": proof.figures["tests_left_out_of_faults"]}
 
 
 def driver(proof, stage, build, options):
@@ -410,7 +420,8 @@ def report(proof, stages, seconds):
             ("schedules, large, by lot", proof.figures["schedules_by_lot"]),
             ("random operations", proof.figures["operations"]),
             ("walks compared with a scan", proof.figures["walks"]),
-            ("allocations made to fail", proof.figures["injected_failures"])):
+            ("allocations made to fail", proof.figures["injected_failures"]),
+            ("  of long tests, left out", proof.figures["allocations_left_out"])):
         print(f"{name:<28} {value:>14,}")
     if planted:
         print(f"{'planted bugs found':<28} {planted['caught']:>14,} of {planted['total']}: "
