@@ -297,7 +297,7 @@ static int check_all(const struct check_args *args, struct report *report,
 		}
 		if (ret || report_findings(&t->result))
 			status = CLI_FINDING;
-		/* The operations are the same, what they amount to is not recorded. */
+		/* Of the others it may differ: what is chosen by lot depends on what is there. */
 		if (!i) {
 			done->last_ops = ops;
 			report->facts.events += ops;

@@ -16,6 +16,7 @@ struct table {
 	const struct report *report;
 	FILE *out;
 	const char *bold, *good, *bad, *plain;
+	bool same_history;		/* for all topologies: they can be compared */
 };
 
 static const char *const object_names[UM_NR_OBJ] = {
@@ -130,7 +131,7 @@ static void ratio(const struct table *t, uint64_t first, uint64_t second)
 {
 	double r;
 
-	if (t->report->ntopologies != 2)
+	if (t->report->ntopologies != 2 || !t->same_history)
 		return;
 	if (!first) {
 		fprintf(t->out, "%8s%7s", second ? "-" : "1.00", second ? "-" : "0 %");
@@ -144,7 +145,7 @@ static void objects(const struct table *t)
 {
 	const struct report *r = t->report;
 
-	head(t, "most at one time", "   ratio  saved");
+	head(t, "most at one time", t->same_history ? "   ratio  saved" : "");
 	fprintf(t->out, "%-*s", LABEL, "");
 	for (size_t i = 0; i < r->ntopologies; i++)
 		fprintf(t->out, "%*s%*s", COLUMN / 2, "objects", COLUMN / 2, "KB");
@@ -328,6 +329,7 @@ void report_text(const struct report *report, FILE *out, bool colour)
 {
 	struct table t = make_table(report, out, colour);
 
+	t.same_history = true;
 	trace(&t);
 	objects(&t);
 	lazy_bound(&t);

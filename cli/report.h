@@ -59,6 +59,10 @@ void report_text(const struct report *report, FILE *out, bool colour);
 
 /**
  * report_tables - print the tables of report_text(), and the verdict
+ *
+ * Without what compares topologies: each may have had a history of its own, as what is
+ * chosen by lot depends on what is there.
+ *
  * @report: report
  * @out: stream
  * @colour: with colours

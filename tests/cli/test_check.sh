@@ -7,6 +7,8 @@ try check --seed 5 --ops 3000
 is 0 $status "3,000 operations"
 grep -q "seed 5" "$dir/out" && grep -q "anonrmap check --seed 5 --ops 3000" "$dir/out"
 ok $? "seed and command to repeat"
+! grep -q "ratio  saved" "$dir/out"
+ok $? "histories that differ are not compared"
 try check --ops 200
 [ $status -eq 0 ] && grep -qE "anonrmap check --seed [0-9]+ --ops 200" "$dir/out"
 ok $? "a seed is made up and printed"
