@@ -515,7 +515,9 @@ static void expect_holds(const char *what, unsigned long regular, unsigned long 
 			 unsigned long more)
 {
 	print_message("# r19 %s: regular %lu, lazy %lu\n", what, regular, lazy);
-	assert_true(lazy <= regular + more);
+	/* A call that could not be done for want of memory was undone, and done again. */
+	if (!t_injected())
+		assert_true(lazy <= regular + more);
 }
 
 static void r19_mutators_hold_no_more_often(void **state)
