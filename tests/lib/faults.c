@@ -20,7 +20,7 @@
 #include <string.h>
 #include "um_test.h"
 
-#define DEFAULT_BUDGET	40000
+#define DEFAULT_BUDGET	20000
 #define DEFAULT_PAIRS	10
 
 /* One test under injection. */
