@@ -906,7 +906,8 @@ static bool lazy_hint_is_valid(struct anon_vma *anon_vma, struct vm_area_struct 
  * @anon_vma: the caller keeps the world still
  *
  * The reference count equals what holds one, links are mutual, batches are not
- * left behind, the hint is one that a lookup would give. Walks and folio_get_anon_vma() callers must not be around.
+ * left behind, the hint is one that a lookup would give. Walks and callers of
+ * folio_get_anon_vma() must not be around.
  */
 bool lazy_anon_vma_is_valid(struct anon_vma *anon_vma)
 {

@@ -38,7 +38,10 @@ static FILE *names_of(const char *trace_path)
 	return popen(command, "r");
 }
 
-/* "function at path:line", from wherever it is in a line of addr2line; false for the shim's and ours. */
+/*
+ * "function at path:line", from wherever it is in a line of addr2line; false for the
+ * shim's and ours.
+ */
 static bool tidy_name(const char *line, char *name, size_t room)
 {
 	const char *text = strstr(line, "(inlined by) "), *at, *file, *slash;

@@ -8,9 +8,9 @@ Runs the stages one after the other (all, or those named), each on two processor
 ends with a table: one line for each requirement, which of its tests has been seen to fail
 with which planted bug, and how many tests stand for it. All of it, and more, goes
 to DIR/proof/results.json, or, when only some stages were run, to results-partial.json,
-which never says that the proof has passed; the output of each stage to DIR/proof/STAGE.log. The exit
-status is 0 if all is well, and 1 if anything failed; a stage that could not be run, or
-did not say what came out, has failed.
+which never says that the proof has passed; the output of each stage to
+DIR/proof/STAGE.log. The exit status is 0 if all is well, and 1 if anything failed; a
+stage that could not be run, or did not say what came out, has failed.
 What the stages do: docs/proof.md.
 """
 import argparse

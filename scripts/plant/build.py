@@ -160,7 +160,8 @@ class Build:
                 source = folder / source.name
                 source.write_text(command["path"].read_text(encoding="utf-8"), encoding="utf-8")
             include = folder
-            while include.name not in ("include", "src", "core", "usermm") and include != folder.root:
+            tops = ("include", "src", "core", "usermm")
+            while include.name not in tops and include != folder.root:
                 include = include.parent
             first = next(i for i, word in enumerate(argv) if word.startswith("-I"))
             argv.insert(first, f"-I{include}")
@@ -173,7 +174,8 @@ class Build:
             elif word not in ("-MD", "-g"):
                 result.append(word)
         # "x.h" beside the original, after the copies.
-        return result + [f"-iquote{command['path'].parent}", "-w", "-o", str(out), "-c", str(source)]
+        return result + [f"-iquote{command['path'].parent}", "-w", "-o", str(out),
+                         "-c", str(source)]
 
     def assembly(self, command, text):
         """What the compiler makes of a text in the place of a file."""
