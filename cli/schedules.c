@@ -11,28 +11,12 @@
 #include <unistd.h>
 
 #include "cli.h"
+#include "../schedules/options.h"
 
 #define PROGRAM		"anonrmap-schedules"
 
-enum {
-	KEY_SCHEDULES = 1000, KEY_SCENARIO, KEY_BOUND, KEY_PCT, KEY_CHANGES, KEY_JOBS, KEY_REPLAY,
-	KEY_MINIMISE, KEY_LIST,
-};
-
 static const struct argp_option options[] = {
-	{ "schedules", KEY_SCHEDULES, "N", 0,
-	  "Try up to N schedules of each scenario; 0: all there are", 1 },
-	{ "scenario", KEY_SCENARIO, "LIST", 0,
-	  "These, with commas between them (default: all small ones; with --pct the large ones)",
-	  1 },
-	{ "bound", KEY_BOUND, "B", 0, "Preemptions, at most (default: the scenario's own)", 1 },
-	{ "pct", KEY_PCT, NULL, 0, "At random, by priorities that change", 1 },
-	{ "changes", KEY_CHANGES, "N", 0, "With --pct: how often, 1 to 16 (default: 3)", 1 },
-	{ "jobs", KEY_JOBS, "N", 0, "Processes (default: one for each processor)", 1 },
-	{ "replay", KEY_REPLAY, "SCHEDULE", 0, "Repeat a schedule, and print its accesses", 1 },
-	{ "minimise", KEY_MINIMISE, NULL, 0,
-	  "Shorten the SCHEDULE that follows, or those found, while the failure stays", 1 },
-	{ "list", KEY_LIST, NULL, 0, "List the scenarios", 1 },
+	SCHEDULE_OPTIONS,
 	{ 0 }
 };
 

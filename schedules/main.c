@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "jobs.h"
+#include "options.h"
 
 #define MAX_JOBS	1024
 #define MAX_BOUND	20
@@ -21,28 +22,14 @@ static const char doc[] =
 /* Short ones are those that anonrmap check has. */
 enum {
 	KEY_TOPOLOGY = 't', KEY_SEED = 's', KEY_JSON = 'j',
-	KEY_SCHEDULES = 1000, KEY_SCENARIO, KEY_BOUND, KEY_PCT, KEY_CHANGES, KEY_JOBS, KEY_REPLAY,
-	KEY_MINIMISE, KEY_LIST,
 };
 
 static const struct argp_option option_table[] = {
-	{ "schedules", KEY_SCHEDULES, "N", 0,
-	  "Try up to N schedules of each scenario; 0: all there are", 1 },
-	{ "scenario", KEY_SCENARIO, "LIST", 0,
-	  "These, with commas between them (default: all small ones; with --pct the large ones)",
-	  1 },
-	{ "bound", KEY_BOUND, "B", 0, "Preemptions, at most (default: the scenario's own)", 1 },
-	{ "pct", KEY_PCT, NULL, 0, "At random, by priorities that change", 1 },
-	{ "changes", KEY_CHANGES, "N", 0, "With --pct: how often, 1 to 16 (default: 3)", 1 },
+	SCHEDULE_OPTIONS,
 	{ "seed", KEY_SEED, "S", 0, "With --pct: seed of the random numbers (default: 1)", 1 },
 	{ "topology", KEY_TOPOLOGY, "LIST", 0, "On these (default: all that a scenario is for)",
 	  1 },
-	{ "jobs", KEY_JOBS, "N", 0, "Processes (default: one for each processor)", 1 },
 	{ "json", KEY_JSON, NULL, 0, "Report as one JSON document", 1 },
-	{ "replay", KEY_REPLAY, "SCHEDULE", 0, "Repeat this schedule, and print its accesses", 2 },
-	{ "minimise", KEY_MINIMISE, NULL, 0,
-	  "Shorten SCHEDULE, or those that are found, while the failure stays", 2 },
-	{ "list", KEY_LIST, NULL, 0, "List the scenarios", 3 },
 	{ 0 }
 };
 
