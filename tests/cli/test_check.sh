@@ -63,7 +63,7 @@ ok $? "rounds are printed as they begin"
 # A round that is cut short: hours of it otherwise.
 for more in "" --faults "--threads 3"; do
 	began=$(date +%s)
-	try check --time 1 --ops 100000000 --seed 9 $more --json
+	try check --time 3 --ops 100000000 --seed 9 $more --json
 	took=$(($(date +%s) - began))
 	[ $status -eq 0 ] && [ $took -lt 15 ]
 	ok $? "the time is up within a round${more:+, with $more}"
