@@ -7,7 +7,7 @@
  *	main.c		options			report.c	what is printed
  *	jobs.c		processes		run.c		one run of a scenario
  *	turns.c		who has the turn, by a strategy:
- *	explore.c	all schedules up to a bound; conflicts.c knows where it matters
+ *	explore.c	all schedules up to a bound; races.c knows where it matters
  *	pct.c		schedules at random
  *	follow.c	a given one; minimise.c makes it shorter
  *	text.c		schedules as text
@@ -44,9 +44,9 @@ struct outcome {
 	char text[MAX_TEXT];		/* lines */
 	unsigned long findings;
 	/* How far it is. */
-	uint64_t schedules, points, reruns;
+	uint64_t schedules, points;
 	uint64_t lockless;		/* runs with a walk that took no rwsem */
-	uint64_t redundant;		/* of the schedules: as good as another one */
+	uint64_t distinct;		/* of the schedules: all others are as good as one of these */
 	unsigned int bound;		/* complete up to here, if any: */
 	bool any_complete, complete;
 	uint64_t ns;
@@ -98,25 +98,27 @@ bool pct(uint64_t nr, uint64_t seed, unsigned int changes, struct outcome *outco
 /* follow.c: what is not possible of @segments is skipped; from their end on, by default. */
 bool follow(const struct segment *segments, unsigned int nr, bool trace);
 
-/* -- conflicts.c: which threads access what, in all runs so far ----------------------------- */
+/* -- races.c: which accesses of a run nothing orders but each other --------------------------- */
 
-struct word;
+#define NO_DECISION	UINT32_MAX
 
-/* The word at @addr. */
-struct word *conflicts_word(const volatile void *addr);
-/* The word at @addr, or NULL if nobody was there yet. */
-struct word *conflicts_find(const volatile void *addr);
-/* In run @run. */
-void conflicts_note(struct word *word, unsigned int thread, enum kshim_sched_class class,
-		    uint32_t run);
+/* Room for element @nr of an array; there is memory, or the process ends. */
+void *engine_grow(void *array, size_t nr, size_t *max, size_t size);
+
+/* A run begins. */
+void races_begin(void);
+/* Of the run, so far: the same for runs that differ only in the order of what does not matter. */
+uint64_t races_trace(void);
 /*
- * Since which run it is known that another thread makes an access that depends on this
- * one; UINT32_MAX: it is not.
+ * @thread makes an access, for which it has @waited, and which belongs to @decision, or to
+ * NO_DECISION. Calls @race for those of others that it races with, with the decision that they
+ * belong to, if they do to one.
  */
-uint32_t conflicts_since(const struct word *word, unsigned int thread,
-			 enum kshim_sched_class class);
-/* The last run in which something new was learnt. */
-uint32_t conflicts_news(void);
+void races_access(unsigned int thread, const struct kshim_sched_access *access, bool waited,
+		  uint32_t decision, void (*race)(uint32_t decision));
+/* @thread frees memory: writes to all words there that this run has accessed. */
+void races_freed(unsigned int thread, const void *addr, size_t size,
+		 void (*race)(uint32_t decision));
 
 static inline bool classes_depend(enum kshim_sched_class a, enum kshim_sched_class b)
 {

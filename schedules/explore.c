@@ -9,9 +9,9 @@
  *
  * Two reductions, both sound (docs/schedules.md has the proof):
  *
- *  - A thread is preempted only before an access that an access of another thread, known
- *    from any run so far, depends on. When that becomes known of an access that earlier runs
- *    have passed over, these run again, for the children that they lack.
+ *  - A thread is preempted only before an access that races with a later one of another thread
+ *    in some run that goes the same way up to there. The run that shows the race finds the
+ *    child, often one of a parent of its own node.
  *  - A thread that was preempted before an access goes on only when another has made one
  *    that depends on it. If nobody else can go on, this schedule is as good as another
  *    one, and has no children from there on.
@@ -28,7 +28,6 @@
 struct node {
 	uint32_t parent;		/* index */
 	uint32_t decision;		/* at which ... */
-	uint32_t ran;			/* the last time: number of that run */
 	uint8_t thread;			/* ... this thread was chosen */
 	uint8_t cost;			/* preemptions */
 };
@@ -43,52 +42,128 @@ static struct level {
 } *levels;
 
 static unsigned int max_cost;
-static uint32_t nr_runs;
 
 bool explore_all;
 
 /* -- The run that is on ------------------------------------------------------------------ */
 
-/* A decision behind the last choice of the node. */
-struct candidate {
-	struct word *word;		/* NULL: the thread could not go on, or yielded */
-	uint32_t decision;
-	uint8_t thread;
-	uint8_t class;
-	uint8_t others;			/* that could be chosen instead, as a mask; of them ... */
-	uint8_t free;			/* ... these at no cost */
+/* A decision to let a thread go on. */
+struct place {
+	uint32_t node;			/* whose children choose others ... */
+	uint8_t others;			/* ... of these, as a mask */
 };
 
 static struct {
 	uint32_t decision;
-	struct { uint32_t decision; uint8_t thread; } choices[MAX_CHOICES];
+	/* The root, and the nodes on the way to the one that runs, which is the last. */
+	struct { uint32_t node, decision; uint8_t thread; } choices[MAX_CHOICES];
 	unsigned int nr_choices, next_choice;
-	bool wants_preemptions;		/* of children */
 	bool redundant;			/* from here on */
 	bool new_turn;			/* nothing was accessed since the turn changed */
-	struct candidate *candidates;
-	size_t nr_candidates, max_candidates;
+	struct place *places;		/* by decisions */
+	size_t max_places;
+	/* What the next accesses of threads belong to, and whether they have waited for it. */
+	uint32_t at[SCHEDULE_THREADS + 1];	/* the last one: who runs before them */
+	bool waited[SCHEDULE_THREADS + 1];
 	/* Threads that were preempted before an access on which no other depended so far. */
 	unsigned int unjustified;
 	struct kshim_sched_access before[SCHEDULE_THREADS];
 } now;
 
-static void *grow(void *array, size_t nr, size_t *max, size_t size)
+void *engine_grow(void *array, size_t nr, size_t *max, size_t size)
 {
 	if (nr < *max)
 		return array;
-	*max = *max ? 2 * *max : 1024;
+	while (nr >= *max)
+		*max = *max ? 2 * *max : 1024;
 	array = realloc(array, *max * size);
 	if (!array)
 		kshim_sched_die("engine", "no memory");
 	return array;
 }
 
-static void add_candidate(const struct candidate *candidate)
+/* -- Nodes ------------------------------------------------------------------------------- */
+
+static void add_node(uint32_t parent, uint32_t decision, unsigned int thread, unsigned int cost)
 {
-	now.candidates = grow(now.candidates, now.nr_candidates, &now.max_candidates,
-			      sizeof(*now.candidates));
-	now.candidates[now.nr_candidates++] = *candidate;
+	struct level *level = &levels[cost];
+
+	nodes = engine_grow(nodes, nr_nodes, &max_nodes, sizeof(*nodes));
+	level->nodes = engine_grow(level->nodes, level->nr, &level->max, sizeof(*level->nodes));
+	level->nodes[level->nr++] = nr_nodes;
+	nodes[nr_nodes++] = (struct node) {
+		.parent = parent, .decision = decision, .thread = thread, .cost = cost,
+	};
+}
+
+/* Children that choose one of @others at @decision; those of @free at no cost. */
+static void add_children(uint32_t node, uint32_t decision, unsigned int others,
+			 unsigned int free)
+{
+	unsigned int t, cost;
+
+	for (t = 0; t < SCHEDULE_THREADS; t++) {
+		cost = nodes[node].cost + !(free >> t & 1);
+		if (others >> t & 1 && cost <= max_cost)
+			add_node(node, decision, t, cost);
+	}
+}
+
+/* A set of numbers: a table by hashes, at most half full. */
+struct set {
+	uint64_t *keys;			/* and 1; 0: nothing */
+	size_t nr, max;
+};
+
+static struct set decisions;		/* whose children have been added: node and decision */
+static struct set traces;
+
+static size_t set_look(const struct set *set, uint64_t key)
+{
+	size_t i = (key * 0x9e3779b97f4a7c15ULL >> 32) & (set->max - 1);
+
+	while (set->keys[i] && set->keys[i] != key)
+		i = (i + 1) & (set->max - 1);
+	return i;
+}
+
+static void set_grow(struct set *set)
+{
+	uint64_t *old = set->keys;
+	size_t nr = set->max, i;
+
+	set->max = nr ? 2 * nr : 1024;
+	set->keys = calloc(set->max, sizeof(*set->keys));
+	if (!set->keys)
+		kshim_sched_die("engine", "no memory");
+	for (i = 0; i < nr; i++)
+		if (old[i])
+			set->keys[set_look(set, old[i])] = old[i];
+	free(old);
+}
+
+/* Returns false if it was there. */
+static bool set_add(struct set *set, uint64_t number)
+{
+	uint64_t key = number + 1 ? : 1;
+	size_t i;
+
+	if (2 * set->nr >= set->max)
+		set_grow(set);
+	i = set_look(set, key);
+	if (set->keys[i])
+		return false;
+	set->keys[i] = key;
+	set->nr++;
+	return true;
+}
+
+/* -- Turns ------------------------------------------------------------------------------- */
+
+/* The node to which the decision of this moment belongs. */
+static uint32_t node_now(void)
+{
+	return now.choices[now.next_choice - 1].node;
 }
 
 /* The thread chosen at this decision, if it is one of the node's. */
@@ -101,9 +176,10 @@ static bool chosen(unsigned int *thread)
 	return true;
 }
 
-static bool children_wanted(void)
+/* Has the node that runs made its last choice? Then this is for its own children. */
+static bool is_new(void)
 {
-	return now.next_choice == now.nr_choices && !now.redundant;
+	return now.next_choice == now.nr_choices;
 }
 
 /* @thread has the turn. */
@@ -117,21 +193,34 @@ static void goes_on(unsigned int thread)
 	now.new_turn = true;
 }
 
+/* The decision goes on with the thread. Returns what its access belongs to. */
+static uint32_t note_place(unsigned int others)
+{
+	if (!others || now.new_turn || now.redundant)
+		return NO_DECISION;
+	if (explore_all) {
+		if (is_new())
+			add_children(node_now(), now.decision, others, 0);
+		return NO_DECISION;
+	}
+	now.places = engine_grow(now.places, now.decision, &now.max_places, sizeof(*now.places));
+	now.places[now.decision] = (struct place) { .node = node_now(), .others = others };
+	return now.decision;
+}
+
 static unsigned int explore_choose(unsigned int thread, const struct kshim_sched_access *access,
 				   unsigned int ready)
 {
-	unsigned int others = ready & ~(1U << thread) & ~now.unjustified, next = thread;
+	unsigned int next = thread;
 
-	if (chosen(&next)) {
+	now.at[thread] = NO_DECISION;
+	if (!chosen(&next)) {
+		now.at[thread] = note_place(ready & ~(1U << thread) & ~now.unjustified);
+	} else {
 		now.before[thread] = *access;
 		if (!explore_all)
 			now.unjustified |= 1U << thread;
 		goes_on(next);
-	} else if (others && !now.new_turn && now.wants_preemptions && children_wanted()) {
-		add_candidate(&(struct candidate) {
-			.word = conflicts_word(access->addr), .decision = now.decision,
-			.thread = thread, .class = access->class, .others = others,
-		});
 	}
 	now.decision++;
 	return next;
@@ -140,18 +229,25 @@ static unsigned int explore_choose(unsigned int thread, const struct kshim_sched
 static unsigned int explore_change(unsigned int thread, enum kshim_sched_stop why,
 				   unsigned int ready, unsigned int fair)
 {
-	unsigned int next = turns_default(thread, fair), others;
+	unsigned int next = turns_default(thread, fair);
 
-	(void)why;
-	others = (now.wants_preemptions ? ready : fair) & ~(1U << next) & ~now.unjustified;
-	if (!chosen(&next) && others && children_wanted())
-		add_candidate(&(struct candidate) {
-			.decision = now.decision, .thread = thread, .others = others,
-			.free = fair,
-		});
+	now.at[thread] = NO_DECISION;
+	now.waited[thread] = why == KSHIM_SCHED_BLOCKED;
+	if (!chosen(&next) && is_new() && !now.redundant)
+		add_children(node_now(), now.decision,
+			     ready & ~(1U << next) & ~now.unjustified, fair);
 	goes_on(next);
 	now.decision++;
 	return next;
+}
+
+/* An access that belongs to @decision races with the one that is made now. */
+static void raced(uint32_t decision)
+{
+	const struct place *place = &now.places[decision];
+
+	if (set_add(&decisions, (uint64_t)place->node << 32 | decision))
+		add_children(place->node, decision, place->others, 0);
 }
 
 static void explore_access(unsigned int thread, const struct kshim_sched_access *access)
@@ -159,7 +255,8 @@ static void explore_access(unsigned int thread, const struct kshim_sched_access 
 	unsigned int t;
 
 	now.new_turn = false;
-	conflicts_note(conflicts_word(access->addr), thread, access->class, nr_runs);
+	races_access(thread, access, now.waited[thread], now.at[thread], raced);
+	now.waited[thread] = false;
 	for (t = 0; now.unjustified >> t; t++)
 		if (now.unjustified >> t & 1 && t != thread &&
 		    (uintptr_t)access->addr >> 3 == (uintptr_t)now.before[t].addr >> 3 &&
@@ -169,15 +266,9 @@ static void explore_access(unsigned int thread, const struct kshim_sched_access 
 
 static void explore_freed(unsigned int thread, const void *addr, size_t size)
 {
-	const char *at = addr, *end = at + size;
-	struct word *word;
 	unsigned int t;
 
-	for (; at < end; at += 8) {
-		word = conflicts_find(at);
-		if (word)
-			conflicts_note(word, thread, KSHIM_SCHED_WRITE, nr_runs);
-	}
+	races_freed(thread, addr, size, raced);
 	for (t = 0; now.unjustified >> t; t++)
 		if ((uintptr_t)now.before[t].addr - (uintptr_t)addr < size)
 			now.unjustified &= ~(1U << t);
@@ -190,24 +281,10 @@ static const struct strategy strategy = {
 	.freed = explore_freed,
 };
 
-/* -- Nodes ------------------------------------------------------------------------------- */
-
-static void add_node(uint32_t parent, uint32_t decision, unsigned int thread, unsigned int cost)
-{
-	struct level *level = &levels[cost];
-
-	nodes = grow(nodes, nr_nodes, &max_nodes, sizeof(*nodes));
-	level->nodes = grow(level->nodes, level->nr, &level->max, sizeof(*level->nodes));
-	level->nodes[level->nr++] = nr_nodes;
-	nodes[nr_nodes++] = (struct node) {
-		.parent = parent, .decision = decision, .thread = thread, .cost = cost,
-	};
-}
-
 /* The root is by default all the way; it is its own parent. */
 static void set_choices(uint32_t index)
 {
-	unsigned int nr = 0, i;
+	unsigned int nr = 1, i;
 	uint32_t at;
 
 	for (at = index; at; at = nodes[at].parent)
@@ -215,48 +292,22 @@ static void set_choices(uint32_t index)
 	if (nr > MAX_CHOICES)
 		kshim_sched_die("engine", "a schedule has too many choices");
 	now.nr_choices = nr;
-	for (at = index, i = nr; at; at = nodes[at].parent) {
-		now.choices[--i].decision = nodes[at].decision;
+	for (at = index, i = nr; i--; at = nodes[at].parent) {
+		now.choices[i].node = at;
+		now.choices[i].decision = nodes[at].decision;
 		now.choices[i].thread = nodes[at].thread;
-	}
-}
-
-/* Those that were not known when the node ran before. */
-static void add_children(uint32_t index, uint32_t ran_before)
-{
-	unsigned int cost = nodes[index].cost, t;
-	size_t i;
-
-	for (i = 0; i < now.nr_candidates; i++) {
-		const struct candidate *c = &now.candidates[i];
-		uint32_t since = c->word && !explore_all ?
-			conflicts_since(c->word, c->thread, c->class) : 1;
-
-		if (since == UINT32_MAX || (ran_before && since <= ran_before))
-			continue;
-		for (t = 0; t < SCHEDULE_THREADS; t++)
-			if (c->others >> t & 1)
-				add_node(index, c->decision, t, cost + !(c->free >> t & 1));
 	}
 }
 
 static bool run_node(uint32_t index)
 {
-	uint32_t before = nodes[index].ran;
-
 	set_choices(index);
 	now.decision = 0;
-	now.next_choice = 0;
-	now.nr_candidates = 0;
+	now.next_choice = 1;
 	now.redundant = false;
 	now.unjustified = 0;
-	now.wants_preemptions = nodes[index].cost < max_cost;
-	nr_runs++;
-	if (!run_once())
-		return false;
-	nodes[index].ran = nr_runs;
-	add_children(index, before);
-	return true;
+	races_begin();
+	return run_once();
 }
 
 /* -- All --------------------------------------------------------------------------------- */
@@ -272,49 +323,25 @@ static enum result run_new(unsigned int cost, uint64_t limit, struct outcome *ou
 			return LIMIT;
 		if (!run_node(level->nodes[level->next++]))
 			return FAILED;
-		outcome->redundant += now.redundant;
+		outcome->distinct += set_add(&traces, races_trace());
 	}
 	return COMPLETE;
 }
 
-/* Those whose children depend on what was learnt since. Sets *@found. */
-static enum result run_again(unsigned int cost, struct outcome *outcome, bool *found)
-{
-	struct level *level = &levels[cost];
-	size_t i;
-
-	for (i = 0; i < level->next; i++) {
-		if (nodes[level->nodes[i]].ran >= conflicts_news())
-			continue;
-		*found = true;
-		if (!run_node(level->nodes[i]))
-			return FAILED;
-		outcome->schedules--;
-		outcome->reruns++;
-	}
-	return COMPLETE;
-}
-
-/* Until all with up to @cost preemptions have run, and nobody lacks a child. */
+/* Until all with up to @cost preemptions have run: each run may find some with fewer. */
 static enum result complete_level(unsigned int cost, uint64_t limit, struct outcome *outcome)
 {
 	enum result result;
 	unsigned int c;
-	bool more;
 
-	do {
-		more = false;
-		for (c = 0; c <= cost; c++) {
-			result = run_new(c, limit, outcome);
-			if (result != COMPLETE)
-				return result;
-		}
-		for (c = 0; c < cost; c++) {
-			result = run_again(c, outcome, &more);
-			if (result != COMPLETE)
-				return result;
-		}
-	} while (more);
+	for (c = 0; c <= cost; c++) {
+		if (levels[c].next == levels[c].nr)
+			continue;
+		result = run_new(c, limit, outcome);
+		if (result != COMPLETE)
+			return result;
+		c = -1;
+	}
 	return COMPLETE;
 }
 

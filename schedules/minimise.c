@@ -149,7 +149,6 @@ int minimise(struct schedule *schedule, struct outcome *outcome)
 out:
 	outcome->schedules = counted.schedules;
 	outcome->points = counted.points;
-	outcome->reruns = counted.reruns;
 	outcome->bound = counted.bound;
 	outcome->any_complete = counted.any_complete;
 	outcome->ns = counted.ns;

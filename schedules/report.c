@@ -90,7 +90,7 @@ static json_object *job_json(const struct job *job)
 	json_object_object_add(object, "bound", outcome->any_complete ?
 			       json_object_new_int(outcome->bound) : NULL);
 	json_object_object_add(object, "schedules", json_object_new_uint64(outcome->schedules));
-	json_object_object_add(object, "redundant", json_object_new_uint64(outcome->redundant));
+	json_object_object_add(object, "distinct", json_object_new_uint64(outcome->distinct));
 	json_object_object_add(object, "points", json_object_new_uint64(outcome->points));
 	json_object_object_add(object, "seconds", json_object_new_double(outcome->ns / 1e9));
 	if (outcome->findings)
@@ -110,18 +110,18 @@ static int print_json(json_object *object)
 int report_json(const struct job *jobs, unsigned int nr)
 {
 	json_object *object = json_object_new_object(), *list = json_object_new_array();
-	uint64_t schedules = 0, redundant = 0, points = 0;
+	uint64_t schedules = 0, distinct = 0, points = 0;
 	unsigned int i;
 
 	for (i = 0; i < nr; i++) {
 		json_object_array_add(list, job_json(&jobs[i]));
 		schedules += jobs[i].outcome->schedules;
-		redundant += jobs[i].outcome->redundant;
+		distinct += jobs[i].outcome->distinct;
 		points += jobs[i].outcome->points;
 	}
 	json_object_object_add(object, "schema_version", json_object_new_int(1));
 	json_object_object_add(object, "schedules", json_object_new_uint64(schedules));
-	json_object_object_add(object, "redundant", json_object_new_uint64(redundant));
+	json_object_object_add(object, "distinct", json_object_new_uint64(distinct));
 	json_object_object_add(object, "points", json_object_new_uint64(points));
 	json_object_object_add(object, "scenarios", list);
 	return print_json(object);

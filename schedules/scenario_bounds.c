@@ -73,8 +73,8 @@ static void op##in##_thread(struct schedule_run *run)			\
  */
 BOUNDS(split, 0, 0, 1, 2, PROT_READ, 0, )
 BOUNDS(split, 0, 0, 1, 2, PROT_READ, 16, _displaced)
-SCENARIOS_AGAINST_WALKS(split, 3, "R03 R05", "The VMA of a folio is split in three.");
-SCENARIOS_AGAINST_LOCKED_WALKS(split_displaced, 3, "R03 R05",
+SCENARIOS_AGAINST_WALKS(split, 4, "R03 R05", "The VMA of a folio is split in three.");
+SCENARIOS_AGAINST_LOCKED_WALKS(split_displaced, 4, "R03 R05",
 			       "The displaced VMA of a folio is split in three.");
 
 /*
@@ -82,8 +82,8 @@ SCENARIOS_AGAINST_LOCKED_WALKS(split_displaced, 3, "R03 R05",
  */
 BOUNDS(merge_both, 1, 2, 1, 2, RW, 0, )
 BOUNDS(merge_both, 1, 2, 1, 2, RW, 16, _displaced)
-SCENARIOS_AGAINST_WALKS(merge_both, 3, "R05 R24", "Three VMAs that a folio spans become one.");
-SCENARIOS_AGAINST_LOCKED_WALKS(merge_both_displaced, 3, "R05 R24",
+SCENARIOS_AGAINST_WALKS(merge_both, 4, "R05 R24", "Three VMAs that a folio spans become one.");
+SCENARIOS_AGAINST_LOCKED_WALKS(merge_both_displaced, 4, "R05 R24",
 			       "Three displaced VMAs that a folio spans become one.");
 
 /*
@@ -91,8 +91,8 @@ SCENARIOS_AGAINST_LOCKED_WALKS(merge_both_displaced, 3, "R05 R24",
  */
 BOUNDS(merge_left, 2, 2, 2, 2, RW, 0, )
 BOUNDS(merge_left, 2, 2, 2, 2, RW, 16, _displaced)
-SCENARIOS_AGAINST_WALKS(merge_left, 3, "R05 R24", "A VMA grows over the one behind it.");
-SCENARIOS_AGAINST_LOCKED_WALKS(merge_left_displaced, 3, "R05 R24",
+SCENARIOS_AGAINST_WALKS(merge_left, 4, "R05 R24", "A VMA grows over the one behind it.");
+SCENARIOS_AGAINST_LOCKED_WALKS(merge_left_displaced, 4, "R05 R24",
 			       "A displaced VMA grows over the one behind it.");
 
 /*
@@ -100,8 +100,8 @@ SCENARIOS_AGAINST_LOCKED_WALKS(merge_left_displaced, 3, "R05 R24",
  */
 BOUNDS(merge_right, 0, 2, 0, 2, RW, 0, )
 BOUNDS(merge_right, 0, 2, 0, 2, RW, 16, _displaced)
-SCENARIOS_AGAINST_WALKS(merge_right, 3, "R05 R24", "A VMA grows over the one before it.");
-SCENARIOS_AGAINST_LOCKED_WALKS(merge_right_displaced, 3, "R05 R24",
+SCENARIOS_AGAINST_WALKS(merge_right, 4, "R05 R24", "A VMA grows over the one before it.");
+SCENARIOS_AGAINST_LOCKED_WALKS(merge_right_displaced, 4, "R05 R24",
 			       "A displaced VMA grows over the one before it.");
 
 /*
@@ -109,8 +109,8 @@ SCENARIOS_AGAINST_LOCKED_WALKS(merge_right_displaced, 3, "R05 R24",
  */
 BOUNDS(shift_up, 2, 2, 2, 1, RW, 0, )
 BOUNDS(shift_up, 2, 2, 2, 1, RW, 16, _displaced)
-SCENARIOS_AGAINST_WALKS(shift_up, 3, "R05 R24", "The boundary between two VMAs moves up.");
-SCENARIOS_AGAINST_LOCKED_WALKS(shift_up_displaced, 3, "R05 R24",
+SCENARIOS_AGAINST_WALKS(shift_up, 4, "R05 R24", "The boundary between two VMAs moves up.");
+SCENARIOS_AGAINST_LOCKED_WALKS(shift_up_displaced, 4, "R05 R24",
 			       "The boundary between two displaced VMAs moves up.");
 
 /*
@@ -118,8 +118,8 @@ SCENARIOS_AGAINST_LOCKED_WALKS(shift_up_displaced, 3, "R05 R24",
  */
 BOUNDS(shift_down, 0, 2, 1, 1, RW, 0, )
 BOUNDS(shift_down, 0, 2, 1, 1, RW, 16, _displaced)
-SCENARIOS_AGAINST_WALKS(shift_down, 3, "R05 R24", "The boundary between two VMAs moves down.");
-SCENARIOS_AGAINST_LOCKED_WALKS(shift_down_displaced, 3, "R05 R24",
+SCENARIOS_AGAINST_WALKS(shift_down, 4, "R05 R24", "The boundary between two VMAs moves down.");
+SCENARIOS_AGAINST_LOCKED_WALKS(shift_down_displaced, 4, "R05 R24",
 			       "The boundary between two displaced VMAs moves down.");
 
 /* -- A child's VMAs -------------------------------------------------------------------- */
@@ -147,7 +147,7 @@ static void split_child_check(struct schedule_run *run)
 	expect(run, 1, 0, 4, TOKEN);
 }
 
-SCENARIOS_AGAINST_LOCKED_WALKS(split_child, 3, "R05",
+SCENARIOS_AGAINST_LOCKED_WALKS(split_child, 4, "R05",
 			       "A child's VMA of a folio is split in three.");
 
 /* -- Walks wait behind a writer -------------------------------------------------------- */
@@ -191,7 +191,7 @@ const struct schedule_scenario walk_vs_walk_vs_writer = {
 	.topologies = "regular,lazy",
 	.story = "Two walks, and a writer that queues between them.",
 	.nr_threads = 3,
-	.bound = 2,
+	.bound = 3,
 	.setup = queue_setup,
 	.thread = { queue_thread, thread_walk_full, walk_other },
 	.check = queue_check,
@@ -208,7 +208,7 @@ const struct schedule_scenario walk_vs_try_vs_writer = {
 	.topologies = "regular,lazy",
 	.story = "A walk that waits, one that does not, and a writer that queues.",
 	.nr_threads = 3,
-	.bound = 2,
+	.bound = 3,
 	.setup = queue_setup,
 	.thread = { queue_thread, thread_walk_full, queue_try },
 	.check = queue_check,
@@ -246,7 +246,7 @@ const struct schedule_scenario lockless_vs_writer_vs_writer = {
 	.lockless = true,
 	.story = "Two who change what one anon_vma leads to, and a walk without lock.",
 	.nr_threads = 3,
-	.bound = 2,
+	.bound = 3,
 	.setup = writers_setup,
 	.thread = { split_thread, writers_split_folio, thread_walk_try },
 	.check = bounds_check,

@@ -82,8 +82,8 @@ static void merge_second_check(struct schedule_run *run)
 	put(run, 0, 0, 1, 1);
 }
 
-SCENARIO_FAULT(merge, first, 3, "R24 R25", "The VMA that stays is faulted while it merges.");
-SCENARIO_FAULT(merge, second, 3, "R24 R25", "The VMA that goes is faulted while it merges.");
+SCENARIO_FAULT(merge, first, 4, "R24 R25", "The VMA that stays is faulted while it merges.");
+SCENARIO_FAULT(merge, second, 4, "R24 R25", "The VMA that goes is faulted while it merges.");
 
 /*
  *	[0*][1]	page 0 is faulted, or was, and has been through a fork
@@ -108,7 +108,7 @@ static void merge_faulted_second_check(struct schedule_run *run)
 	expect(run, 1, 0, 1, TOKEN);
 }
 
-SCENARIO_FAULT(merge_faulted, second, 3, "R15 R21 R25",
+SCENARIO_FAULT(merge_faulted, second, 4, "R15 R21 R25",
 	       "An unfaulted VMA is faulted while it merges with one that has been forked.");
 
 /* -- Merge, where a first fault decides the numbering ---------------------------------- */
@@ -144,7 +144,7 @@ static void merge_displaced_moved_check(struct schedule_run *run)
 	expect(run, 0, 16, 2, TOKEN);
 }
 
-SCENARIO_FAULT(merge_displaced, moved, 3, "R24 R25",
+SCENARIO_FAULT(merge_displaced, moved, 4, "R24 R25",
 	       "A page comes to life in a displaced VMA that merges with another one.");
 
 /*
@@ -162,9 +162,9 @@ static void merge_zero_setup(struct schedule_run *run)
 #define merge_zero_first_check		merge_first_check
 #define merge_zero_second_check		merge_second_check
 
-SCENARIO_FAULT(merge_zero, first, 3, "R08 R25",
+SCENARIO_FAULT(merge_zero, first, 4, "R08 R25",
 	       "A VMA of /dev/zero, displaced from the start, is faulted while it merges.");
-SCENARIO_FAULT(merge_zero, second, 3, "R08 R25",
+SCENARIO_FAULT(merge_zero, second, 4, "R08 R25",
 	       "The same for the VMA that goes.");
 
 /*
@@ -182,9 +182,9 @@ static void merge_file_setup(struct schedule_run *run)
 #define merge_file_first_check		merge_first_check
 #define merge_file_second_check		merge_second_check
 
-SCENARIO_FAULT(merge_file, first, 3, "R08 R25",
+SCENARIO_FAULT(merge_file, first, 4, "R08 R25",
 	       "A private file mapping is written to while it merges.");
-SCENARIO_FAULT(merge_file, second, 3, "R08 R25", "The same for the VMA that goes.");
+SCENARIO_FAULT(merge_file, second, 4, "R08 R25", "The same for the VMA that goes.");
 
 /* -- Split ----------------------------------------------------------------------------- */
 
@@ -220,8 +220,8 @@ static void split_second_check(struct schedule_run *run)
 	put(run, 0, 0, 1, 1);
 }
 
-SCENARIO_FAULT(split, first, 3, "R24 R25", "A VMA is split while its first page comes to life.");
-SCENARIO_FAULT(split, second, 3, "R24 R25", "The same for the part that is split off.");
+SCENARIO_FAULT(split, first, 4, "R24 R25", "A VMA is split while its first page comes to life.");
+SCENARIO_FAULT(split, second, 4, "R24 R25", "The same for the part that is split off.");
 
 static void split_zero_setup(struct schedule_run *run)
 {
@@ -233,7 +233,7 @@ static void split_zero_setup(struct schedule_run *run)
 #define split_zero_thread		split_thread
 #define split_zero_second_check		split_second_check
 
-SCENARIO_FAULT(split_zero, second, 3, "R08 R25",
+SCENARIO_FAULT(split_zero, second, 4, "R08 R25",
 	       "A VMA that will be displaced is split while its first page comes to life.");
 
 /* -- Two faults ------------------------------------------------------------------------ */
@@ -251,13 +251,13 @@ static void both_zero_second_check(struct schedule_run *run)
 		expect(run, 0, 0, 2, TOKEN);
 }
 
-SCENARIO_FAULT(both_zero, second, 2, "R25", "Two first faults in a VMA that becomes displaced.");
+SCENARIO_FAULT(both_zero, second, 3, "R25", "Two first faults in a VMA that becomes displaced.");
 
 #define both_setup		split_setup
 #define both_thread		fault_first
 #define both_second_check	both_zero_second_check
 
-SCENARIO_FAULT(both, second, 2, "R25", "Two first faults in one VMA of a new process.");
+SCENARIO_FAULT(both, second, 3, "R25", "Two first faults in one VMA of a new process.");
 
 /*
  *	[0 1]	two threads write their first page in a new process; one of them walks its page
@@ -284,7 +284,7 @@ const struct schedule_scenario fault_vs_fault_and_walk = {
 	.topologies = "regular,lazy",
 	.story = "A page is walked as soon as it is there, while the first fault of all goes on.",
 	.nr_threads = 2,
-	.bound = 2,
+	.bound = 3,
 	.setup = split_setup,
 	.thread = { fault_first, fault_and_walk },
 	.check = fault_and_walk_check,
@@ -297,7 +297,7 @@ const struct schedule_scenario fault_vs_fault_and_walk = {
 #define neighbours_thread		fault_first
 #define neighbours_second_check		both_zero_second_check
 
-SCENARIO_FAULT(neighbours, second, 2, "R15 R25", "First faults in two VMAs that are neighbours.");
+SCENARIO_FAULT(neighbours, second, 3, "R15 R25", "First faults in two VMAs that are neighbours.");
 
 /* -- A move ---------------------------------------------------------------------------- */
 
@@ -331,5 +331,5 @@ static void moved_first_check(struct schedule_run *run)
 	put(run, 0, 17, 1, 1);
 }
 
-SCENARIO_FAULT(moved, first, 3, "R21 R25",
+SCENARIO_FAULT(moved, first, 4, "R21 R25",
 	       "A VMA moves, and stays, while its first page comes to life.");

@@ -36,7 +36,7 @@ static void fork_check(struct schedule_run *run)
 	expect(run, 0, 0, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(fork, 3, "R07 R42", "A process forks while its page is walked.");
+SCENARIOS_AGAINST_WALKS(fork, 4, "R07 R42", "A process forks while its page is walked.");
 
 static void migrate_twice(struct schedule_run *run)
 {
@@ -48,7 +48,7 @@ static void migrate_twice(struct schedule_run *run)
  * The second migration's notes are its own: a copy that was made of an entry of the first,
  * or late, must not be left behind by the second one's early stop.
  */
-SCENARIO_AGAINST(migrate_twice, fork, 2, "R42", "regular,lazy", migrate_twice,
+SCENARIO_AGAINST(migrate_twice, fork, 3, "R42", "regular,lazy", migrate_twice,
 		 "A fork goes on copying while a folio is migrated twice in a row.");
 
 /* -- Fork, and a write ----------------------------------------------------------------- */
@@ -78,7 +78,7 @@ static void fork_write_check(struct schedule_run *run)
 
 #define fork_write_setup	fork_setup
 
-SCENARIOS_AGAINST_WALKS(fork_write, 2, "R07 R42",
+SCENARIOS_AGAINST_WALKS(fork_write, 3, "R07 R42",
 			"A process forks, and writes: its page is the child's alone.");
 
 /* -- A displaced VMA is copied --------------------------------------------------------- */
@@ -98,7 +98,7 @@ static void fork_displaced_setup(struct schedule_run *run)
 #define fork_displaced_thread	fork_thread
 #define fork_displaced_check	fork_check
 
-SCENARIOS_AGAINST_LOCKED_WALKS(fork_displaced, 3, "R07",
+SCENARIOS_AGAINST_LOCKED_WALKS(fork_displaced, 4, "R07",
 			       "The child of a process with a displaced VMA gets a chain entry.");
 
 /* -- A fork further down --------------------------------------------------------------- */
@@ -132,7 +132,7 @@ static void fork_below_check(struct schedule_run *run)
 	expect(run, 1, 0, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_LOCKED_WALKS(fork_below, 3, "R07 R38 R42",
+SCENARIOS_AGAINST_LOCKED_WALKS(fork_below, 4, "R07 R38 R42",
 			       "A child forks while a walk comes from its parent's anon_vma.");
 
 /* -- A fork that fails ----------------------------------------------------------------- */
@@ -190,7 +190,7 @@ static void fork_fails_check(struct schedule_run *run)
 	expect(run, 0, 0, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(fork_fails, 2, "R22 R31",
+SCENARIOS_AGAINST_WALKS(fork_fails, 3, "R22 R31",
 			"A fork gives up half way while a page that it has copied is walked.");
 
 static void walk_third(struct schedule_run *run)
@@ -198,7 +198,7 @@ static void walk_third(struct schedule_run *run)
 	walk_full(run, 1);
 }
 
-SCENARIO_AGAINST(walk_third, fork_fails, 3, "R31", "regular,lazy", walk_third,
+SCENARIO_AGAINST(walk_third, fork_fails, 4, "R31", "regular,lazy", walk_third,
 		 "The half-made child's tree has the parent's VMA, which is not visited by it.");
 
 static void unmap_third(struct schedule_run *run)
@@ -230,7 +230,7 @@ const struct schedule_scenario fork_fails_vs_unmap_vs_walk = {
 	.story = "The parent unmaps what a failed fork has left in the child's VMA tree, "
 		 "while a walk comes to the child.",
 	.nr_threads = 3,
-	.bound = 2,
+	.bound = 3,
 	.setup = fork_fails_setup,
 	.thread = { fork_may_fail, unmap_third, walk_third },
 	.check = fork_fails_unmap_check,
@@ -265,7 +265,7 @@ const struct schedule_scenario fork_vs_exit_of_parent = {
 	.topologies = "regular,lazy",
 	.story = "A process forks while its parent, whose anon_vma owns the page, exits.",
 	.nr_threads = 2,
-	.bound = 3,
+	.bound = 4,
 	.setup = fork_below_setup,
 	.thread = { fork_below_thread, exit_of_parent },
 	.check = fork_exit_check,
@@ -277,7 +277,7 @@ const struct schedule_scenario fork_vs_exit_of_parent_vs_walk = {
 	.topologies = "regular,lazy",
 	.story = "The same, with a walk under way.",
 	.nr_threads = 3,
-	.bound = 2,
+	.bound = 3,
 	.setup = fork_below_setup,
 	.thread = { fork_below_thread, exit_of_parent, thread_walk_full },
 	.check = fork_exit_check,
@@ -308,7 +308,7 @@ const struct schedule_scenario fork_vs_fork_and_exit = {
 	.topologies = "regular,lazy",
 	.story = "Parent and child fork at the same time, and the parent exits.",
 	.nr_threads = 2,
-	.bound = 3,
+	.bound = 4,
 	.setup = fork_below_setup,
 	.thread = { fork_below_thread, fork_and_exit },
 	.check = two_forks_check,
@@ -357,7 +357,7 @@ const struct schedule_scenario fork_vs_first_fault = {
 	.topologies = "regular,lazy",
 	.story = "A process forks while its first anonymous page of all is faulted.",
 	.nr_threads = 2,
-	.bound = 3,
+	.bound = 4,
 	.setup = first_fault_setup,
 	.thread = { first_fault_fork, first_fault },
 	.check = first_fault_check,

@@ -148,11 +148,11 @@ static void join_munmap_thread(struct schedule_run *run)
 	SCENARIO_AGAINST(try, op, bound, rows, "lazy", thread_walk_try, story);		\
 	SCENARIO_AGAINST(migrate, op, bound, rows, "lazy", thread_walk_migrate, story)
 
-SCENARIOS_JOIN(join, 3, "R34", "A child joins the anon_vma of its parent during a walk.");
-SCENARIOS_JOIN_LOCKED(join_displaced, 3, "R34", "The same, with a displaced VMA.");
-SCENARIOS_JOIN(join_exit, 2, "R34", "The parent of a child that has joined it exits.");
-SCENARIOS_JOIN(join_exit_child, 2, "R34", "A child that has joined its parent exits.");
-SCENARIOS_JOIN_LOCKED(join_munmap, 3, "R34 R39",
+SCENARIOS_JOIN(join, 4, "R34", "A child joins the anon_vma of its parent during a walk.");
+SCENARIOS_JOIN_LOCKED(join_displaced, 4, "R34", "The same, with a displaced VMA.");
+SCENARIOS_JOIN(join_exit, 3, "R34", "The parent of a child that has joined it exits.");
+SCENARIOS_JOIN(join_exit_child, 3, "R34", "A child that has joined its parent exits.");
+SCENARIOS_JOIN_LOCKED(join_munmap, 4, "R34 R39",
 		      "A child that has joined its parent unmaps the page.");
 
 /* -- Both ------------------------------------------------------------------------------ */
@@ -178,7 +178,7 @@ const struct schedule_scenario join_vs_exit = {
 	.topologies = "lazy",
 	.story = "A child that has joined forks, while its parent exits.",
 	.nr_threads = 2,
-	.bound = 3,
+	.bound = 4,
 	.setup = join_exit_setup,
 	.thread = { join_next, join_exit_thread },
 	.check = join_both_check,
@@ -190,7 +190,7 @@ const struct schedule_scenario join_vs_exit_vs_walk = {
 	.topologies = "lazy",
 	.story = "The same, with a walk under way.",
 	.nr_threads = 3,
-	.bound = 2,
+	.bound = 3,
 	.setup = join_exit_setup,
 	.thread = { join_next, join_exit_thread, thread_walk_full },
 	.check = join_both_check,

@@ -215,17 +215,17 @@ static void ksm_merge_check(struct schedule_run *run)
 	SCENARIO_AGAINST(walk, op, bound, rows, "regular,lazy", thread_walk_full, story);	\
 	SCENARIO_AGAINST(migrate, op, bound, rows, "regular,lazy", thread_walk_migrate, story)
 
-SCENARIOS_KSM(ksm_exit, 3, "R29 R33", "A process that maps a KSM page exits.");
-SCENARIOS_KSM(ksm_heir, 2, "R29 R33", "The process that has the item of its child exits.");
-SCENARIOS_KSM(ksm_fork, 3, "R07 R33", "A process that maps a KSM page forks.");
-SCENARIOS_KSM(ksm_munmap, 3, "R33 R39", "A KSM page is unmapped.");
-SCENARIOS_KSM(ksm_move, 2, "R06 R32", "A VMA with a KSM page is moved.");
-SCENARIOS_KSM(ksm_displaced, 3, "R32 R39", "A KSM page in a displaced VMA is unmapped.");
-SCENARIOS_KSM(ksm_displaced_fork, 3, "R07 R32", "A KSM page in a displaced VMA is copied by fork.");
-SCENARIOS_KSM(ksm_write, 3, "R33", "A KSM page is written to, and so copied.");
-SCENARIOS_KSM(ksm_more, 3, "R33", "KSM merges one more page.");
+SCENARIOS_KSM(ksm_exit, 4, "R29 R33", "A process that maps a KSM page exits.");
+SCENARIOS_KSM(ksm_heir, 3, "R29 R33", "The process that has the item of its child exits.");
+SCENARIOS_KSM(ksm_fork, 4, "R07 R33", "A process that maps a KSM page forks.");
+SCENARIOS_KSM(ksm_munmap, 4, "R33 R39", "A KSM page is unmapped.");
+SCENARIOS_KSM(ksm_move, 3, "R06 R32", "A VMA with a KSM page is moved.");
+SCENARIOS_KSM(ksm_displaced, 4, "R32 R39", "A KSM page in a displaced VMA is unmapped.");
+SCENARIOS_KSM(ksm_displaced_fork, 4, "R07 R32", "A KSM page in a displaced VMA is copied by fork.");
+SCENARIOS_KSM(ksm_write, 4, "R33", "A KSM page is written to, and so copied.");
+SCENARIOS_KSM(ksm_more, 4, "R33", "KSM merges one more page.");
 
-SCENARIO_AGAINST(walk, ksm_merge, 3, "R30 R33", "regular,lazy", thread_walk_full,
+SCENARIO_AGAINST(walk, ksm_merge, 4, "R30 R33", "regular,lazy", thread_walk_full,
 		 "A page becomes KSM's while its owner is walked.");
-SCENARIO_LOCKLESS(ksm_merge, 3, "R30 R33", thread_walk_try,
+SCENARIO_LOCKLESS(ksm_merge, 4, "R30 R33", thread_walk_try,
 		  "The same, and the walk takes no lock.");

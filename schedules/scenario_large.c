@@ -50,7 +50,7 @@ static void large_check(struct schedule_run *run)
 #define large_split_thread	split_large
 #define large_split_check	large_check
 
-SCENARIO_AGAINST(walk, large_split, 3, "R10", "regular,lazy", thread_walk_full,
+SCENARIO_AGAINST(walk, large_split, 4, "R10", "regular,lazy", thread_walk_full,
 		 "A folio is split while it is walked.");
 
 /* Walks do without locks where an owner has one process. */
@@ -65,7 +65,7 @@ static void large_alone_check(struct schedule_run *run)
 #define large_alone_setup	large_setup
 #define large_alone_thread	split_large
 
-SCENARIO_LOCKLESS(large_alone, 3, "R10", thread_walk_try,
+SCENARIO_LOCKLESS(large_alone, 4, "R10", thread_walk_try,
 		  "The same, and the walk takes no lock.");
 
 /* -- Collapse -------------------------------------------------------------------------- */
@@ -118,10 +118,10 @@ static void collapse_check(struct schedule_run *run)
 	expect(run, 0, 0, 1, TOKEN);
 }
 
-SCENARIO_AGAINST(walk, collapse, 2, "R10", "regular,lazy", collapse_walk,
+SCENARIO_AGAINST(walk, collapse, 3, "R10", "regular,lazy", collapse_walk,
 		 "A page becomes part of a huge one while it is walked.");
-SCENARIO_LOCKLESS(collapse, 2, "R10", collapse_try, "The same, and the walk takes no lock.");
-SCENARIO_AGAINST(migrate, collapse, 2, "R10", "regular,lazy", collapse_migrate,
+SCENARIO_LOCKLESS(collapse, 3, "R10", collapse_try, "The same, and the walk takes no lock.");
+SCENARIO_AGAINST(migrate, collapse, 3, "R10", "regular,lazy", collapse_migrate,
 		 "A page becomes part of a huge one, or gets another frame.");
 
 /* -- Whoever changes the mappings ------------------------------------------------------ */
@@ -148,7 +148,7 @@ static void large_fork_thread(struct schedule_run *run)
 
 #define large_fork_check	large_check
 
-SCENARIO_LARGE(fork, 2, "R07 R10 R42", "A folio is split while its process forks.");
+SCENARIO_LARGE(fork, 3, "R07 R10 R42", "A folio is split while its process forks.");
 
 #define large_munmap_setup	large_shared_setup
 
@@ -166,7 +166,7 @@ static void large_munmap_check(struct schedule_run *run)
 	expect(run, 1, 0, 4, TOKEN);
 }
 
-SCENARIO_LARGE(munmap, 3, "R10 R39", "A folio is split while a part of it is unmapped.");
+SCENARIO_LARGE(munmap, 4, "R10 R39", "A folio is split while a part of it is unmapped.");
 
 #define large_exit_setup	large_shared_setup
 
@@ -181,7 +181,7 @@ static void large_exit_check(struct schedule_run *run)
 		expect(run, 0, 0, 4, TOKEN);
 }
 
-SCENARIO_LARGE(exit, 2, "R10 R29", "A folio is split while a child that maps it exits.");
+SCENARIO_LARGE(exit, 3, "R10 R29", "A folio is split while a child that maps it exits.");
 
 #define large_move_setup	large_setup
 
@@ -199,7 +199,7 @@ static void large_move_check(struct schedule_run *run)
 	expect(run, 0, 3, 1, TOKEN + 3);
 }
 
-SCENARIO_LARGE(move, 3, "R06 R10", "A folio is split while a part of it moves.");
+SCENARIO_LARGE(move, 4, "R06 R10", "A folio is split while a part of it moves.");
 
 #define large_write_setup	large_shared_setup
 
@@ -217,7 +217,7 @@ static void large_write_check(struct schedule_run *run)
 	expect(run, 1, 2, 2, TOKEN + 2);
 }
 
-SCENARIO_LARGE(write, 3, "R10", "A folio is split while a child writes to one of its pages.");
+SCENARIO_LARGE(write, 4, "R10", "A folio is split while a child writes to one of its pages.");
 
 #define large_frames_setup	large_shared_setup
 
@@ -228,7 +228,7 @@ static void large_frames_thread(struct schedule_run *run)
 
 #define large_frames_check	large_check
 
-SCENARIO_LARGE(frames, 2, "R10", "A folio is split while it gets other frames.");
+SCENARIO_LARGE(frames, 3, "R10", "A folio is split while it gets other frames.");
 
 #define large_swapout_setup	large_shared_setup
 
@@ -240,4 +240,4 @@ static void large_swapout_thread(struct schedule_run *run)
 
 #define large_swapout_check	large_check
 
-SCENARIO_LARGE(swapout, 2, "R10 R17", "A folio is split while it is swapped out.");
+SCENARIO_LARGE(swapout, 3, "R10 R17", "A folio is split while it is swapped out.");

@@ -33,7 +33,7 @@ static void move_check(struct schedule_run *run)
 	expect(run, 0, 16, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(move, 3, "R06 R28", "A page moves to a free place.");
+SCENARIOS_AGAINST_WALKS(move, 4, "R06 R28", "A page moves to a free place.");
 
 /* -- Away and back --------------------------------------------------------------------- */
 
@@ -59,7 +59,7 @@ static void ping_pong_check(struct schedule_run *run)
 #define ping_pong_setup		move_setup
 #define ping_pong_thread	move_back
 
-SCENARIOS_AGAINST_WALKS(ping_pong, 2, "R06 R41", "A page moves away and back during one walk.");
+SCENARIOS_AGAINST_WALKS(ping_pong, 3, "R06 R41", "A page moves away and back during one walk.");
 
 /* -- A displaced source ---------------------------------------------------------------- */
 
@@ -94,7 +94,7 @@ static void move_displaced_check(struct schedule_run *run)
 	expect(run, 0, 32, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_LOCKED_WALKS(move_displaced, 3, "R06", "A page that has been moved moves on.");
+SCENARIOS_AGAINST_LOCKED_WALKS(move_displaced, 4, "R06", "A page that has been moved moves on.");
 
 /* -- Over a neighbour ------------------------------------------------------------------ */
 
@@ -129,14 +129,14 @@ static void move_over_check(struct schedule_run *run)
 	expect(run, 0, 1, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(move_over, 2, "R04 R06", "A page moves over its neighbour.");
+SCENARIOS_AGAINST_WALKS(move_over, 3, "R04 R06", "A page moves over its neighbour.");
 
 static void walk_neighbour(struct schedule_run *run)
 {
 	walk_full(run, 1);
 }
 
-SCENARIO_AGAINST(walk_neighbour, move_over, 3, "R04 R06", "regular,lazy", walk_neighbour,
+SCENARIO_AGAINST(walk_neighbour, move_over, 4, "R04 R06", "regular,lazy", walk_neighbour,
 		 "The neighbour's page is walked while another one takes its place.");
 
 /* -- DONTUNMAP ------------------------------------------------------------------------- */
@@ -163,7 +163,7 @@ static void dontunmap_check(struct schedule_run *run)
 
 #define dontunmap_setup	move_setup
 
-SCENARIOS_AGAINST_WALKS(dontunmap, 3, "R06 R21",
+SCENARIOS_AGAINST_WALKS(dontunmap, 4, "R06 R21",
 			"A page moves, and a new one comes to life at its old place.");
 
 /* -- A part ---------------------------------------------------------------------------- */
@@ -195,7 +195,7 @@ static void move_part_check(struct schedule_run *run)
 	expect(run, 0, 2, 2, TOKEN + 2);
 }
 
-SCENARIOS_AGAINST_WALKS(move_part, 2, "R05 R06", "One page in the middle of a folio moves.");
+SCENARIOS_AGAINST_WALKS(move_part, 3, "R05 R06", "One page in the middle of a folio moves.");
 
 /* -- Large folios ---------------------------------------------------------------------- */
 
@@ -219,7 +219,7 @@ static void move_large_check(struct schedule_run *run)
 	expect(run, 0, 16, 4, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(move_large, 2, "R05 R06", "A folio of four pages moves as a whole.");
+SCENARIOS_AGAINST_WALKS(move_large, 3, "R05 R06", "A folio of four pages moves as a whole.");
 
 /*
  *	[0   ...  511] ............
@@ -249,7 +249,7 @@ static void move_huge_check(struct schedule_run *run)
 	expect(run, 0, 512, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(move_huge, 3, "R05 R06 R10", "A huge page moves.");
+SCENARIOS_AGAINST_WALKS(move_huge, 4, "R05 R06 R10", "A huge page moves.");
 
 /* -- Files ----------------------------------------------------------------------------- */
 
@@ -269,7 +269,7 @@ static void move_file_setup(struct schedule_run *run)
 #define move_file_thread	move_thread
 #define move_file_check		move_check
 
-SCENARIOS_AGAINST_WALKS(move_file, 3, "R06 R08",
+SCENARIOS_AGAINST_WALKS(move_file, 4, "R06 R08",
 			"A page of a private file mapping that was written to moves.");
 
 /*
@@ -302,7 +302,7 @@ static void move_file_apart_check(struct schedule_run *run)
 	expect(run, 0, 1, 1, TOKEN + 16);
 }
 
-SCENARIOS_AGAINST_WALKS(move_file_apart, 3, "R08 R41",
+SCENARIOS_AGAINST_WALKS(move_file_apart, 4, "R08 R41",
 			"A page of a file moves next to another one, and does not merge.");
 
 /* -- In place -------------------------------------------------------------------------- */
@@ -329,7 +329,7 @@ static void grow_check(struct schedule_run *run)
 
 #define grow_setup	move_setup
 
-SCENARIOS_AGAINST_WALKS(grow, 3, "R06 R24", "A VMA grows in place, and shrinks.");
+SCENARIOS_AGAINST_WALKS(grow, 4, "R06 R24", "A VMA grows in place, and shrinks.");
 
 /*
  *	[16]			the same, displaced: its chain entry changes its key
@@ -353,7 +353,7 @@ static void grow_displaced_check(struct schedule_run *run)
 
 #define grow_displaced_setup	move_displaced_setup
 
-SCENARIOS_AGAINST_LOCKED_WALKS(grow_displaced, 2, "R06 R24",
+SCENARIOS_AGAINST_LOCKED_WALKS(grow_displaced, 3, "R06 R24",
 			       "A displaced VMA grows in place, and shrinks.");
 
 /* -- With a child ---------------------------------------------------------------------- */
@@ -379,7 +379,7 @@ static void move_parent_check(struct schedule_run *run)
 	expect(run, 1, 0, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_LOCKED_WALKS(move_parent, 3, "R06",
+SCENARIOS_AGAINST_LOCKED_WALKS(move_parent, 4, "R06",
 			       "A process moves a page that its child has too.");
 
 /*
@@ -402,7 +402,7 @@ static void move_child_check(struct schedule_run *run)
 	expect(run, 1, 16, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_LOCKED_WALKS(move_child, 3, "R06", "A child moves a page that its parent owns.");
+SCENARIOS_AGAINST_LOCKED_WALKS(move_child, 4, "R06", "A child moves a page that its parent owns.");
 
 /* -- Next to a neighbour --------------------------------------------------------------- */
 
@@ -439,5 +439,5 @@ static void move_merge_check(struct schedule_run *run)
 	put(run, 0, 0, 1, 1);
 }
 
-SCENARIOS_AGAINST_WALKS(move_merge, 3, "R21 R41",
+SCENARIOS_AGAINST_WALKS(move_merge, 4, "R21 R41",
 			"A page that was moved away comes back, next to an unfaulted VMA.");

@@ -40,7 +40,7 @@ static void reuse_check(struct schedule_run *run)
 	expect(run, 1, 0, 1, 1);
 }
 
-SCENARIOS_AGAINST_WALKS(reuse, 2, "R20 R27 R29",
+SCENARIOS_AGAINST_WALKS(reuse, 3, "R20 R27 R29",
 			"The memory of an owner becomes another anon_vma during a walk.");
 
 static void reference(struct schedule_run *run)
@@ -48,7 +48,7 @@ static void reference(struct schedule_run *run)
 	walk_owner(run, 0);
 }
 
-SCENARIO_AGAINST(reference, reuse, 2, "R27 R29", "regular,lazy", reference,
+SCENARIO_AGAINST(reference, reuse, 3, "R27 R29", "regular,lazy", reference,
 		 "Somebody has a reference on the owner, or none.");
 
 /* -- A page changes hands -------------------------------------------------------------- */
@@ -82,9 +82,9 @@ static void adopt_check(struct schedule_run *run)
 	expect(run, 1, 0, 1, 1);
 }
 
-SCENARIO_AGAINST(walk, adopt, 3, "R20 R30", "regular,lazy", thread_walk_full,
+SCENARIO_AGAINST(walk, adopt, 4, "R20 R30", "regular,lazy", thread_walk_full,
 		 "A page gets the anon_vma of its last mapper as owner.");
-SCENARIO_LOCKLESS(adopt, 3, "R20 R30", thread_walk_try,
+SCENARIO_LOCKLESS(adopt, 4, "R20 R30", thread_walk_try,
 		  "The same, and the walk takes no lock.");
 
 static void frames(struct schedule_run *run)
@@ -104,7 +104,7 @@ const struct schedule_scenario frames_vs_adopt = {
 	.topologies = "regular,lazy",
 	.story = "The same, and the page gets another frame meanwhile.",
 	.nr_threads = 2,
-	.bound = 2,
+	.bound = 3,
 	.setup = adopt_setup,
 	.thread = { adopt_thread, frames },
 	.check = frames_adopt_check,
@@ -134,7 +134,7 @@ const struct schedule_scenario adopt_vs_exit_vs_frames = {
 	.story = "A child writes to a page while its parent, whose anon_vma owns it, exits, and "
 		 "the page gets another frame.",
 	.nr_threads = 3,
-	.bound = 2,
+	.bound = 3,
 	.setup = adopt_exit_setup,
 	.thread = { adopt_thread, exit_of_owner, frames },
 	.check = frames_adopt_check,
@@ -174,7 +174,7 @@ static void uffd_check(struct schedule_run *run)
 	expect(run, 0, 0, 1, 0);
 }
 
-SCENARIOS_AGAINST_WALKS(uffd, 3, "R30", "A page is renumbered while a walk waits for its owner.");
+SCENARIOS_AGAINST_WALKS(uffd, 4, "R30", "A page is renumbered while a walk waits for its owner.");
 
 /* -- The stack of exec ----------------------------------------------------------------- */
 
@@ -223,9 +223,9 @@ static void exec_check(struct schedule_run *run)
 #define exec_stack_thread	exec_thread
 #define exec_stack_check	exec_check
 
-SCENARIO_AGAINST(walk, exec_stack, 3, "R28", "regular,lazy", exec_walk,
+SCENARIO_AGAINST(walk, exec_stack, 4, "R28", "regular,lazy", exec_walk,
 		 "exec moves its stack, whose page is walked.");
-SCENARIO_LOCKLESS(exec_stack, 3, "R28", exec_try, "The same, and the walk takes no lock.");
+SCENARIO_LOCKLESS(exec_stack, 4, "R28", exec_try, "The same, and the walk takes no lock.");
 
 const struct schedule_scenario frames_vs_exec_stack = {
 	.name = "frames_vs_exec_stack",
@@ -233,7 +233,7 @@ const struct schedule_scenario frames_vs_exec_stack = {
 	.topologies = "regular,lazy",
 	.story = "exec moves its stack, whose page gets another frame.",
 	.nr_threads = 2,
-	.bound = 2,
+	.bound = 3,
 	.setup = exec_setup,
 	.thread = { exec_thread, frames },
 	.check = exec_check,
@@ -251,7 +251,7 @@ const struct schedule_scenario swapout_vs_exec_stack = {
 	.topologies = "regular,lazy",
 	.story = "exec moves its stack, whose page is being swapped out.",
 	.nr_threads = 2,
-	.bound = 2,
+	.bound = 3,
 	.setup = exec_setup,
 	.thread = { exec_thread, reclaim_stack },
 	.check = exec_check,

@@ -64,7 +64,7 @@ static void swapout_fork_check(struct schedule_run *run)
 	expect(run, 1, 0, 1, TOKEN);
 }
 
-SCENARIO_SWAP(swapout, swap_out, fork, 3, "R07 R17 R26",
+SCENARIO_SWAP(swapout, swap_out, fork, 4, "R07 R17 R26",
 	      "A page is swapped out while its process forks.");
 
 /*
@@ -91,7 +91,7 @@ static void swapout_exit_check(struct schedule_run *run)
 	expect(run, 1, 0, 1, TOKEN);
 }
 
-SCENARIO_SWAP(swapout, swap_out, exit, 2, "R17 R29",
+SCENARIO_SWAP(swapout, swap_out, exit, 3, "R17 R29",
 	      "A page is swapped out while its owner's process exits.");
 
 #define swapout_munmap_setup	swapout_exit_setup
@@ -103,7 +103,7 @@ static void swapout_munmap_thread(struct schedule_run *run)
 
 #define swapout_munmap_check	swapout_exit_check
 
-SCENARIO_SWAP(swapout, swap_out, munmap, 2, "R17 R39",
+SCENARIO_SWAP(swapout, swap_out, munmap, 3, "R17 R39",
 	      "A page is swapped out while its owner's process unmaps it.");
 
 /*
@@ -126,7 +126,7 @@ static void swapout_move_check(struct schedule_run *run)
 	expect(run, 0, 16, 1, TOKEN);
 }
 
-SCENARIO_SWAP(swapout, swap_out, move, 3, "R06 R17", "A page is swapped out while it moves.");
+SCENARIO_SWAP(swapout, swap_out, move, 4, "R06 R17", "A page is swapped out while it moves.");
 
 #define swapout_write_setup	swapout_exit_setup
 
@@ -145,7 +145,7 @@ static void swapout_write_check(struct schedule_run *run)
 	expect(run, 0, 0, 1, TOKEN);
 }
 
-SCENARIO_SWAP(swapout, swap_out, write, 2, "R17 R26",
+SCENARIO_SWAP(swapout, swap_out, write, 3, "R17 R26",
 	      "A page is swapped out while a child writes to it.");
 
 /* -- Back ------------------------------------------------------------------------------ */
@@ -181,7 +181,7 @@ static void swapin_swapin_check(struct schedule_run *run)
 	expect(run, 0, 0, 1, TOKEN);
 }
 
-SCENARIO_SWAP(swapin, swap_in, swapin, 2, "R17 R26",
+SCENARIO_SWAP(swapin, swap_in, swapin, 3, "R17 R26",
 	      "Two processes bring a page back from swap; the one that may have been first exits.");
 
 /*
@@ -207,7 +207,7 @@ static void swapin_fork_check(struct schedule_run *run)
 	expect(run, 0, 0, 1, TOKEN);
 }
 
-SCENARIO_SWAP(swapin, swap_in, fork, 3, "R17 R26",
+SCENARIO_SWAP(swapin, swap_in, fork, 4, "R17 R26",
 	      "The parent forks while a child brings their page back from swap.");
 
 /*
@@ -218,7 +218,7 @@ SCENARIO_SWAP(swapin, swap_in, fork, 3, "R17 R26",
 #define swapin_exit_thread	swapout_exit_thread
 #define swapin_exit_check	swapout_exit_check
 
-SCENARIO_SWAP(swapin, swap_in, exit, 3, "R17 R29",
+SCENARIO_SWAP(swapin, swap_in, exit, 4, "R17 R29",
 	      "The parent exits while a child brings their page back from swap.");
 
 /*
@@ -242,7 +242,7 @@ static void swapin_write_check(struct schedule_run *run)
 	expect(run, 1, 0, 1, TOKEN);
 }
 
-SCENARIO_SWAP(swapin, swap_in, write, 2, "R17 R26",
+SCENARIO_SWAP(swapin, swap_in, write, 3, "R17 R26",
 	      "The parent writes while a child brings their page back from swap.");
 
 /* -- From KSM -------------------------------------------------------------------------- */
@@ -293,5 +293,5 @@ static void swapin_ksm_check(struct schedule_run *run)
 	expect(run, 1, 0, 1, 1);
 }
 
-SCENARIO_SWAP(swapin, swap_in, ksm, 2, "R36",
+SCENARIO_SWAP(swapin, swap_in, ksm, 3, "R36",
 	      "Siblings bring back what was one KSM page.");

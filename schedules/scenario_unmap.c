@@ -37,7 +37,7 @@ static void munmap_check(struct schedule_run *run)
 	expect(run, 1, 0, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_LOCKED_WALKS(munmap, 2, "R03 R39",
+SCENARIOS_AGAINST_LOCKED_WALKS(munmap, 3, "R03 R39",
 			       "The owner of a page unmaps it; the child keeps it.");
 
 /*
@@ -63,7 +63,7 @@ static void munmap_sole_check(struct schedule_run *run)
 	walk_expect_visits(run, 0, 1);
 }
 
-SCENARIOS_AGAINST_WALKS(munmap_sole, 2, "R02 R09 R39",
+SCENARIOS_AGAINST_WALKS(munmap_sole, 3, "R02 R09 R39",
 			"The only mapping of a page is unmapped, and the page tables freed.");
 
 /* -- A VMA without pages --------------------------------------------------------------- */
@@ -99,7 +99,7 @@ static void munmap_empty_check(struct schedule_run *run)
 	expect(run, 0, 0, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_LOCKED_WALKS(munmap_empty, 2, "R02 R39",
+SCENARIOS_AGAINST_LOCKED_WALKS(munmap_empty, 3, "R02 R39",
 			       "A VMA without pages, where a walk looks for one, is unmapped.");
 
 /* The same, with a folio of two pages, which is looked for in another way. */
@@ -128,7 +128,7 @@ static void munmap_empty_large_check(struct schedule_run *run)
 	expect(run, 0, 0, 2, TOKEN);
 }
 
-SCENARIOS_AGAINST_LOCKED_WALKS(munmap_empty_large, 2, "R05 R39", "The same with a large folio.");
+SCENARIOS_AGAINST_LOCKED_WALKS(munmap_empty_large, 3, "R05 R39", "The same with a large folio.");
 
 /* -- Several VMAs at once -------------------------------------------------------------- */
 
@@ -160,7 +160,7 @@ static void munmap_batch_check(struct schedule_run *run)
 	expect(run, 1, 0, 4, TOKEN);
 }
 
-SCENARIOS_AGAINST_LOCKED_WALKS(munmap_batch, 2, "R05 R39 R43",
+SCENARIOS_AGAINST_LOCKED_WALKS(munmap_batch, 3, "R05 R39 R43",
 			       "Three VMAs that one folio spans are unmapped as one batch.");
 
 /*
@@ -185,7 +185,7 @@ static void munmap_batch_sole_check(struct schedule_run *run)
 	walk_expect_visits(run, 0, 3);
 }
 
-SCENARIO_LOCKLESS(munmap_batch_sole, 2, "R05 R39 R43", thread_walk_try,
+SCENARIO_LOCKLESS(munmap_batch_sole, 3, "R05 R39 R43", thread_walk_try,
 		  "A process that is alone with a folio unmaps the three VMAs that it spans.");
 
 /* -- A part ---------------------------------------------------------------------------- */
@@ -215,7 +215,7 @@ static void munmap_part_check(struct schedule_run *run)
 	expect(run, 0, 3, 1, TOKEN + 3);
 }
 
-SCENARIOS_AGAINST_WALKS(munmap_part, 2, "R04 R10",
+SCENARIOS_AGAINST_WALKS(munmap_part, 3, "R04 R10",
 			"The middle of a folio is unmapped: the VMA is split on both sides first.");
 
 /* -- MAP_FIXED ------------------------------------------------------------------------- */
@@ -241,7 +241,7 @@ static void map_fixed_check(struct schedule_run *run)
 
 #define map_fixed_setup	munmap_setup
 
-SCENARIOS_AGAINST_LOCKED_WALKS(map_fixed, 2, "R04 R39",
+SCENARIOS_AGAINST_LOCKED_WALKS(map_fixed, 3, "R04 R39",
 			       "A new mapping takes the place of one whose page is walked.");
 
 /*
@@ -257,7 +257,7 @@ static void map_fixed_sole_check(struct schedule_run *run)
 		expect(run, 0, 0, 1, 1);
 }
 
-SCENARIO_LOCKLESS(map_fixed_sole, 2, "R04 R39", thread_walk_try,
+SCENARIO_LOCKLESS(map_fixed_sole, 3, "R04 R39", thread_walk_try,
 		  "A new mapping takes the place of the only one of a page.");
 
 /*
@@ -303,7 +303,7 @@ static void map_fails_check(struct schedule_run *run)
 	expect(run, 0, 0, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(map_fails, 3, "R16 R39",
+SCENARIOS_AGAINST_WALKS(map_fails, 4, "R16 R39",
 			"VMAs that were detached to be unmapped stay after all.");
 
 /* -- exit ------------------------------------------------------------------------------ */
@@ -321,7 +321,7 @@ static void exit_thread(struct schedule_run *run)
 
 #define exit_check	munmap_check
 
-SCENARIOS_AGAINST_LOCKED_WALKS(exit, 2, "R03 R09",
+SCENARIOS_AGAINST_LOCKED_WALKS(exit, 3, "R03 R09",
 			       "The owner's process exits; its child has the page.");
 
 /*
@@ -346,7 +346,7 @@ static void exit_child_check(struct schedule_run *run)
 	expect(run, 0, 0, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_WALKS(exit_child, 2, "R03 R20", "A child exits while a walk comes to it.");
+SCENARIOS_AGAINST_WALKS(exit_child, 3, "R03 R20", "A child exits while a walk comes to it.");
 
 /*
  *	(mm 1)		gone: its anon_vma is there for mm 2's sake
@@ -371,7 +371,7 @@ static void exit_orphan_check(struct schedule_run *run)
 	walk_expect_visits(run, 0, 1);
 }
 
-SCENARIOS_AGAINST_LOCKED_WALKS(exit_orphan, 2, "R20 R29",
+SCENARIOS_AGAINST_LOCKED_WALKS(exit_orphan, 3, "R20 R29",
 			       "The last child of an owner without a process exits.");
 
 /*
@@ -381,7 +381,7 @@ SCENARIOS_AGAINST_LOCKED_WALKS(exit_orphan, 2, "R20 R29",
 #define exit_last_thread	exit_thread
 #define exit_last_check	munmap_sole_check
 
-SCENARIOS_AGAINST_WALKS(exit_last, 2, "R09 R29",
+SCENARIOS_AGAINST_WALKS(exit_last, 3, "R09 R29",
 			"The last process that maps a page exits: its anon_vma goes too.");
 
 /*
@@ -413,7 +413,7 @@ static void split_exit_check(struct schedule_run *run)
 	walk_expect_visits(run, 0, run->lazy ? 1 : 2);
 }
 
-SCENARIOS_AGAINST_WALKS(split_exit, 2, "R02 R29",
+SCENARIOS_AGAINST_WALKS(split_exit, 3, "R02 R29",
 			"The last process that maps a page splits a VMA, and exits.");
 
 /*
@@ -451,7 +451,7 @@ const struct schedule_scenario walk_vs_walk_vs_exit = {
 	.topologies = "regular,lazy",
 	.story = "Two walks that wait for the owner's lock are the last that know it.",
 	.nr_threads = 3,
-	.bound = 2,
+	.bound = 3,
 	.setup = exit_queue_setup,
 	.thread = { split_exit_thread, thread_walk_full, walk_second },
 	.check = exit_queue_check,
@@ -484,7 +484,7 @@ static void exit_younger_check(struct schedule_run *run)
 	expect(run, 1, 0, 1, TOKEN);
 }
 
-SCENARIO_AGAINST(walk, exit_younger, 2, "R20 R38", "regular,lazy", thread_walk_full,
+SCENARIO_AGAINST(walk, exit_younger, 3, "R20 R38", "regular,lazy", thread_walk_full,
 		 "The younger of two children exits while a walk goes on to it.");
 
 /*
@@ -526,7 +526,7 @@ static void exit_both_check(struct schedule_run *run)
 	expect(run, 0, 0, 1, TOKEN);
 }
 
-SCENARIOS_AGAINST_LOCKED_WALKS(exit_both, 2, "R20 R38",
+SCENARIOS_AGAINST_LOCKED_WALKS(exit_both, 3, "R20 R38",
 			       "Two children exit while a walk goes from one to the other.");
 
 const struct schedule_scenario exit_vs_exit = {
@@ -535,7 +535,7 @@ const struct schedule_scenario exit_vs_exit = {
 	.topologies = "regular,lazy",
 	.story = "Two children exit at the same time.",
 	.nr_threads = 2,
-	.bound = 3,
+	.bound = 4,
 	.setup = exit_both_setup,
 	.thread = { exit_second, exit_third },
 	.check = exit_both_check,
@@ -579,5 +579,5 @@ const struct schedule_scenario frames_vs_##op = {			\
 	.check = frames_##op##_check,					\
 }
 
-SCENARIO_FRAMES(munmap, 2, "R03 R39", "A page gets another frame while one who maps it unmaps it.");
-SCENARIO_FRAMES(exit, 2, "R29", "A page gets another frame while its owner's process exits.");
+SCENARIO_FRAMES(munmap, 3, "R03 R39", "A page gets another frame while one who maps it unmaps it.");
+SCENARIO_FRAMES(exit, 3, "R29", "A page gets another frame while its owner's process exits.");

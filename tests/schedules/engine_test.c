@@ -235,14 +235,15 @@ static void reductions_lose_nothing(const char *toy, unsigned int steps, bool yi
 static void reductions_of_two_threads(void **state)
 {
 	(void)state;
-	reductions_lose_nothing("program_two", 4, true, 20);
+	reductions_lose_nothing("program_two", 4, true, 40);
+	reductions_lose_nothing("program_two", 4, false, 40);
 }
 
 static void reductions_of_three_threads(void **state)
 {
 	(void)state;
 	/* What yielding means depends on who has yielded before: docs/schedules.md. */
-	reductions_lose_nothing("program_three", 2, false, 10);
+	reductions_lose_nothing("program_three", 2, false, 20);
 }
 
 /* -- Mistakes ---------------------------------------------------------------------------- */
