@@ -47,8 +47,8 @@ static const struct argp_option options[] = {
 	  "last one is cut short then", 1 },
 	{ "threads", KEY_THREADS, "N", 0, "Threads, 1 to 64 (default: 1)", 1 },
 	{ "faults", KEY_FAULTS, NULL, 0,
-	  "Try each call with each of its allocations failing, before it is done (one thread)",
-	  1 },
+	  "Try each call with each of its allocations failing (of more than 1000, with some of the "
+	  "rest), before it is done (one thread)", 1 },
 	{ "topology", KEY_TOPOLOGY, "LIST", 0,
 	  "Check these, with commas between them (default: regular,lazy)", 1 },
 	{ "json", KEY_JSON, NULL, 0, "Report as one JSON document", 1 },
@@ -162,7 +162,7 @@ static uint64_t now_ns(void)
 
 /* What has been done, in all rounds and topologies. */
 struct check_done {
-	uint64_t rounds, operations, injected, denied;
+	uint64_t rounds, operations, injected, denied, most;
 	uint64_t first_seed;
 	uint64_t last_ops;		/* of the last round; fewer if it was cut short */
 	struct json_object *seeds;	/* of the rounds; NULL: not wanted */
@@ -263,6 +263,8 @@ static int check_on(const struct check_args *args, struct report_topology *t,
 	done->operations += result.ops;
 	done->injected += result.injected;
 	done->denied += result.denied;
+	if (done->most < result.most)
+		done->most = result.most;
 	if (result.cut_short)
 		*ops = result.ops;
 	return ret;
@@ -350,9 +352,9 @@ static int print(const struct check_args *args, const struct report *report,
 			       (unsigned long long)done->operations,
 			       done->last_ops < args->ops ? "; the last round was cut short" : "");
 		if (args->faults)
-			printf("%llu allocations failed, and %llu calls by that\n",
+			printf("%llu allocations failed, and %llu calls by that, one of them %llu times\n",
 			       (unsigned long long)done->injected,
-			       (unsigned long long)done->denied);
+			       (unsigned long long)done->denied, (unsigned long long)done->most);
 		printf("to repeat%s: %s\n", args->seconds ? " the last round" : "", repeat);
 		return CLI_OK;
 	}
@@ -368,6 +370,7 @@ static int print(const struct check_args *args, const struct report *report,
 	add_number(random, "operations", done->operations);
 	add_number(random, "injected", done->injected);
 	add_number(random, "denied", done->denied);
+	add_number(random, "most_of_one_call", done->most);
 	json_object_object_add(doc, "random", random);
 	if (!report_print_json(doc, stdout))
 		return CLI_OK;

@@ -291,6 +291,7 @@ int um_check_run(const struct um_check_options *options, struct um_check_result 
 	}
 	result->injected = checker.injected;
 	result->denied = checker.denied;
+	result->most = checker.most;
 	result->cut_short = checker.cut_short;
 	result->findings = end_world(&checker);
 	if (!err && result->findings)

@@ -21,7 +21,7 @@
  *	NULL: stderr
  * @verbose: print each operation before it is done
  * @faults: with one thread: try each call with each of its allocations failing, before it
- *	is done
+ *	is done; see check_faults.h
  * @deadline: no operation begins after this, but the first; of CLOCK_MONOTONIC, in
  *	nanoseconds. 0: none
  */
@@ -46,12 +46,14 @@ struct um_check_options {
  *	@ops operations without a deadline
  * @injected: with faults: allocations that were made to fail
  * @denied: with faults: calls that have failed with -ENOMEM by that
+ * @most: with faults: how often the call that has failed most often has
  */
 struct um_check_result {
 	struct um_stats stats;
 	uint64_t findings;
 	uint64_t ops;
 	uint64_t injected, denied;
+	unsigned int most;
 	bool cut_short;
 };
 

@@ -12,9 +12,11 @@
 #include "check_faults.h"
 #include "internal.h"
 
-/* Of a call that makes very many allocations, the first ones and some of the rest. */
-#define FIRST_ONES	12
-#define ATTEMPTS	24
+/*
+ * Each of so many allocations of a call. Of what comes after them some fail, by lot, and ever
+ * fewer: a call of a million allocations is tried some twenty times more.
+ */
+#define ONE_BY_ONE	1000
 
 struct picture_range {
 	unsigned int mm_id;
@@ -308,7 +310,7 @@ void check_try_silent(struct check_try *try, struct check_actor *actor, const ch
 
 static unsigned int next_nth(struct check_try *try)
 {
-	if (try->nth < FIRST_ONES)
+	if (try->nth < ONE_BY_ONE)
 		return try->nth + 1;
 	return try->nth + 1 + check_below(try->actor, try->nth);
 }
@@ -346,7 +348,8 @@ bool check_try_again(struct check_try *try, long ret)
 		try->odd = ret;
 	else
 		checker->denied++;
-	if (try->odd || ++try->failed >= ATTEMPTS || um_findings(checker->world)) {
+	checker->most = max_t(unsigned int, checker->most, ++try->failed);
+	if (try->odd || um_findings(checker->world)) {
 		try->nth = 0;
 		return true;
 	}

@@ -35,6 +35,7 @@ struct checker {
 	struct um_file *files[CHECK_FILES];
 	unsigned int threads;
 	uint64_t injected, denied;	/* one thread */
+	unsigned int most;		/* the same: of one call */
 	bool cut_short;			/* by the deadline */
 };
 
