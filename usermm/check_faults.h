@@ -4,7 +4,8 @@
 /*
  * Every call of the random driver is first tried with its first allocation failing, then
  * with its second, and so on, until it makes fewer; then it is done. (After the first 1,000
- * not each one fails, but some by lot.) What a call that says -ENOMEM may have changed is its promise; everything else must be as it was.
+ * not each one fails, but some by lot.) What a call that says -ENOMEM may have changed is
+ * its promise; everything else must be as it was.
  */
 #include <kshim/fault.h>
 #include "check_ops.h"
