@@ -341,8 +341,11 @@ static void r30_word_changes_under_a_waiting_walk(void **state)
  * R28: exec writes the arguments, then moves the stack to its place: its pages are
  * renumbered, or it is displaced. Meanwhile they are on the LRU, and others migrate them,
  * ask whether they were used, swap them out. Each page is found, at the old or at the new
- * address; what is read is what was written (the models compare).
+ * address; what is read is what was written (the models compare). Of the last programs the
+ * stacks are still there when all stands still, and every page of them is found by a walk.
  */
+#define PROGRAMS	8
+
 struct disturbing {
 	struct um_world *world;
 	bool stop;
@@ -364,6 +367,7 @@ static void r28_exec_moves_its_stack_under_walks(void **state)
 {
 	struct t *t = *state;
 	static struct disturbing disturbing;
+	struct mm_struct *programs[PROGRAMS] = { 0 };
 	const uint64_t end = 0x7ffd00000000UL;
 	static struct beside beside;
 	unsigned int i;
@@ -373,7 +377,7 @@ static void r28_exec_moves_its_stack_under_walks(void **state)
 	beside_start(&beside, disturb, &disturbing);
 	for (i = 0; i < 150 || (i < 5000 && !READ_ONCE(disturbing.migrated)); i++) {
 		uint64_t args = 1 + i % 12, shift = i % 4 ? (i * 7 % 40) * PG : 0;
-		struct mm_struct *mm = t_mm(t), *child;
+		struct mm_struct *mm = t_mm(t), *child, **last = &programs[i % PROGRAMS];
 		struct um_vma_info vma;
 		uint64_t at, content;
 
@@ -382,15 +386,20 @@ static void r28_exec_moves_its_stack_under_walks(void **state)
 		child = i % 3 ? NULL : t_fork(mm);
 		for (at = vma.start; at < vma.end; at += PG)
 			assert_int_equal(um_read(mm, at, &content), 0);
-		um_exit(mm);
+		if (*last)
+			um_exit(*last);
+		*last = child ? child : mm;
 		if (!child)
 			continue;
+		um_exit(mm);
 		for (at = vma.start; at < vma.end; at += PG)
 			assert_int_equal(um_read(child, at, &content), 0);
-		um_exit(child);
 	}
 	smp_store_release(&disturbing.stop, true);
 	beside_join(&beside);
+	assert_int_equal(um_check_all(t->world), 0);
+	for (i = 0; i < PROGRAMS; i++)
+		um_exit(programs[i]);
 	assert_true(disturbing.migrated > 0);
 	assert_int_equal(t_stats(t).reads_wrong, 0);
 	assert_true(t_stats(t).reads_compared > 150);

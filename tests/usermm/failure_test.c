@@ -14,6 +14,7 @@
 #include <kshim/slab_stats.h>
 #include "family.h"
 #include "internal.h"
+#include "lib/inner.h"
 
 /* What an operation may leave behind, or do, when memory fails. */
 #define SPLITS		1U	/* VMAs may stay split */
@@ -837,6 +838,8 @@ static void r16_memory_failure(void **state)
 	before = picture_take(t, compared(0));
 	assert_int_equal(fail_one(&f, &op, 1, &before), FAILED);
 	t_expect(f.fresh, FREE(0), 4, 100);
+	/* Nobody was told, so it is no broken page to anybody. */
+	assert_false(test_bit(PG_hwpoison, &folio_at(f.fresh, FREE(0))->flags));
 	assert_int_equal(fail_one(&f, &op, 2, &before), DONE);
 	picture_free(before);
 	assert_int_equal(um_read(f.fresh, FREE(0), &(uint64_t){ 0 }), -EHWPOISON);
