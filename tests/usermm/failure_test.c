@@ -108,7 +108,8 @@ static enum outcome fail_one(struct family *f, const struct op *op, unsigned int
 	}
 	if (!failed)
 		return DONE;
-	return op->flags & (SPLITS | PARTS | SILENT) ? LEFT_SOMETHING : FAILED;
+	/* What was prepared is not allocated again: the next one would be left out. */
+	return op->flags & (SPLITS | PARTS | SILENT | PREPARES | GROWS) ? LEFT_SOMETHING : FAILED;
 }
 
 static void sweep_op(struct t *t, const struct op *op)
