@@ -6,6 +6,8 @@
 	planted.py NAME...		these only
 	planted.py --learn NAME...	forget which tests found it, look again, and note that in
 					the bug's file; --all: all tests of its rows
+	planted.py --matrix [NAME...]	which tests of rows fail with each: row-tests.txt; --all:
+					small worlds, too
 	planted.py --systematic		bugs made by rule from core/; see tests/planted/README.md
 
 A bug that no test finds means that a test is missing. Exits with 1 then.
@@ -18,7 +20,7 @@ import sys
 from pathlib import Path
 
 sys.dont_write_bytecode = True
-from plant import Pool, build, bugs, find, systematic	# noqa: E402
+from plant import Pool, build, bugs, find, matrix, systematic	# noqa: E402
 
 TOP = Path(__file__).resolve().parent.parent
 ROWS = [f"R{i:02}" for i in range(1, 44)]
@@ -36,6 +38,9 @@ def options():
     parser.add_argument("--all", action="store_true", dest="every")
     parser.add_argument("--keep", action="store_true", help="keep what was built, and output")
     parser.add_argument("--check", action="store_true", help="only see whether all bugs apply")
+    parser.add_argument("--matrix", action="store_true",
+                        help="run all tests of rows on each bug, note in row-tests.txt which "
+                        "fail, and put each into the found-by of one bug; an hour or two")
     parser.add_argument("--systematic", action="store_true")
     parser.add_argument("--in", dest="only", metavar="PATTERN",
                         help="--systematic: only in a file with this in its name, or a function")
@@ -112,6 +117,42 @@ def plant(args):
     return not finder.broken and all(results[bug.name].by for bug in chosen)
 
 
+def all_rows(args):
+    """Which tests of rows fail with each bug. Returns whether each test has failed with one."""
+    directory = Path(args.top) / "tests" / "planted"
+    known = bugs.load(directory)
+    names = {bug.name for bug in bugs.load(directory, args.names)}
+    chosen = [bug for bug in known if bug.name in names]
+    table = matrix.read(directory / matrix.NAME)
+    tests = matrix.defined(args.top)
+    matrix.forget(table, {bug.name for bug in known}, tests)
+    finder = finder_of(args)
+
+    def look(bug):
+        new = bug.apply((finder.top / bug.file).read_text(encoding="utf-8"))
+        with finder.attempt(bug.name, bug.file, new) as attempt:
+            return matrix.look(attempt, bug, args.every), attempt.seconds()
+    with Pool(args.jobs) as pool:
+        jobs = {pool.submit(look, bug): bug for bug in chosen}
+        for job in concurrent.futures.as_completed(jobs):
+            bug = jobs[job]
+            try:
+                failed, seconds = job.result()
+            except build.BuildError as error:
+                raise bugs.BadBug(f"{bug.name} does not build: {error}") from error
+            matrix.update(table, bug.name, failed)
+            matrix.write(directory / matrix.NAME, table)
+            print(f"{bug.name:<34} {seconds:6.1f}  {len(failed)} tests of rows", flush=True)
+    matrix.note(directory, table, known)
+    left = sorted(tests - {matrix.plain(test) for test in table})
+    print(f"tests of rows that were seen to fail: {len(tests) - len(left)} of {len(tests)}")
+    for test in left:
+        print(f"not seen to fail: {test}")
+    for test in finder.broken:
+        print(f"planted: fails without a bug: {test}")
+    return not left and not finder.broken
+
+
 def line_of(bug, found):
     rows = " ".join(row if row in found.rows else f"({row})" for row in bug.rows)
     by = found.by[0] if found.by else "NOT FOUND " + found.note
@@ -129,6 +170,9 @@ def report(args, chosen, results, finder):
           f"rows whose own test was seen to fail: {len(ROWS) - len(missing)} of {len(ROWS)}")
     if missing:
         print("not seen to fail:", " ".join(missing))
+    tests = matrix.defined(args.top)
+    seen = tests & {matrix.plain(name) for bug in chosen for name in results[bug.name].by}
+    print(f"tests of rows that were seen to fail: {len(seen)} of {len(tests)}")
     path = Path(args.json or args.builds / "proof" / "planted.json")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({
@@ -146,6 +190,8 @@ def report(args, chosen, results, finder):
             "seconds": round(results[bug.name].seconds, 2),
         } for bug in chosen],
         "rows": shown,
+        "row_tests": {"total": len(tests), "seen_to_fail": len(seen),
+                      "not_seen": sorted(tests - seen)},
         "fails_without_bug": finder.broken,
     }, indent=1) + "\n", encoding="utf-8")
 
@@ -155,6 +201,8 @@ def main():
     try:
         if args.systematic:
             return 0 if systematic.run(args, finder_of(args)) else 1
+        if args.matrix:
+            return 0 if all_rows(args) else 1
         return 0 if plant(args) else 1
     except (bugs.BadBug, build.NotBuilt, systematic.BadReasons) as error:
         print(f"planted: {error}", file=sys.stderr)

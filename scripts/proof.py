@@ -291,6 +291,7 @@ def stage_planted(proof):
     return {"total": result["total"], "caught": result["caught"],
             "by_tests": result["by_tests"], "by_model_only": result["by_model_only"],
             "shown": shown_rows(result["bugs"]),
+            "row_tests": result["row_tests"],
             "bugs": {bug["id"]: bug["by"] for bug in result["bugs"]},
             "fails_without_bug": result["fails_without_bug"]}
 
@@ -406,7 +407,7 @@ def report(proof, stages, seconds):
         "failures": proof.failures,
         "requirements": rows,
         "planted": {key: planted.get(key)
-                    for key in ("total", "caught", "by_tests", "by_model_only")},
+                    for key in ("total", "caught", "by_tests", "by_model_only", "row_tests")},
         **proof.figures,
         "coverage": {key: coverage.get(key) for key in ("lines", "branches", "exceptions")},
         "stages": proof.parts,
@@ -427,6 +428,9 @@ def report(proof, stages, seconds):
     if planted:
         print(f"{'planted bugs found':<28} {planted['caught']:>14,} of {planted['total']}: "
               f"{planted['by_tests']} by tests, {planted['by_model_only']} by a model only")
+        tests = planted["row_tests"]
+        print(f"{'tests of rows seen to fail':<28} {tests['seen_to_fail']:>14,} of "
+              f"{tests['total']}")
     if coverage:
         print(f"{'coverage of core/':<28} {coverage['lines']:.1f} % of lines, "
               f"{coverage['branches']:.1f} % of branches, "

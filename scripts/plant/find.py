@@ -55,6 +55,8 @@ MAX_SCHEDULES = 20000	# of one scenario
 TOGETHER = 20		# scenarios, in one run of the explorer
 MIN_LIMIT = 20
 TIMES = 10
+MAX_HUNG = 2		# tests of one program, each by itself
+SILENCE = 8		# seconds, of one test
 
 
 def is_slow(program):
@@ -213,19 +215,24 @@ class Attempt:
                 found[output] = self.objects[key]
         return found
 
+    def link(self, build, about):
+        """The program, linked with what was changed."""
+        key = build, about.name
+        if key not in self.linked:
+            self.linked[key] = self.finder.builds[build].link_with(
+                about, self.objects_for(build, about), self.dir)
+        return self.linked[key]
+
     def run(self, build, program, test=None, stop=True):
         """Run a program, or one test of it. Returns the names of what failed."""
-        made = self.finder.build(build)
+        self.finder.build(build)
         about = self.finder.programs[build].get(program)
         if not about:
             return []
         control = self.finder.control(build, program, test)
         if not control or not control.names:
             return []
-        if (build, program) not in self.linked:
-            self.linked[build, program] = made.link_with(
-                about, self.objects_for(build, about), self.dir)
-        result = running.run([self.linked[build, program], *about.args], _env(about, test),
+        result = running.run([self.link(build, about), *about.args], _env(about, test),
                              max(MIN_LIMIT, TIMES * control.seconds), stop)
         if self.finder.keep:
             (self.dir / f"{build}-{program}.out").write_text(result.output, encoding="utf-8")
@@ -233,22 +240,47 @@ class Attempt:
             return []
         return [f"{build} {program} {name}" for name in running.culprits(result, control)]
 
+    def each(self, build, program, pattern):
+        """
+        All tests of a program that fail, of those that match; each by itself, as one that
+        fails may leave something behind that the next one fails by.
+        """
+        self.finder.build(build)
+        about = self.finder.programs[build][program]
+        control = self.finder.control(build, program, pattern)
+        if not control or not control.names or not self.objects_for(build, about):
+            return []
+        path = self.link(build, about)
+
+        def run(test):
+            return running.run([path, *about.args], _env(about, test),
+                               max(MIN_LIMIT, TIMES * control.seconds), stop_at_failure=False,
+                               silence=max(SILENCE, control.seconds / 2))
+        result = run(pattern)
+        suspects = running.culprits(result, control)
+        if result.end not in ("ok", "failed"):
+            suspects += control.names[len(result.names) + 1:]
+        failed, hung = [], 0
+        for test in suspects:
+            end = run(test).end if test in control.names else "ok"
+            failed += [f"{build} {program} {test}"] if end != "ok" else []
+            hung += end == "hung"
+            if hung == MAX_HUNG:
+                break
+        return failed
+
     def explore(self, scenarios, bound, topology=None, stop=False):
         """
         Run scenarios of the schedule explorer. Returns the names of those that fail, with
         @stop a few of them.
         """
         self.finder.build("schedules")
-        about = self.finder.programs["schedules"]["explorer"]
-        key = "schedules", about.name
-        if key not in self.linked:
-            self.linked[key] = self.finder.builds["schedules"].link_with(
-                about, self.objects_for("schedules", about), self.dir)
+        path = self.link("schedules", self.finder.programs["schedules"]["explorer"])
         self.finder.scenarios()		# by which rows_of() knows their rows
         found = []
         topology = topology or self.where.strip("[]")
         for i in range(0, len(scenarios), TOGETHER):
-            found += self._explore(self.linked[key], scenarios[i:i + TOGETHER], bound, topology)
+            found += self._explore(path, scenarios[i:i + TOGETHER], bound, topology)
             if len(found) >= ENOUGH or found and stop:
                 break
         return found[:ENOUGH]

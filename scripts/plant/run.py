@@ -46,8 +46,8 @@ def _kill(child):
     child.wait()
 
 
-def run(argv, env, limit, stop_at_failure=True, tap=True):
-    """Run a test program for at most @limit seconds."""
+def run(argv, env, limit, stop_at_failure=True, tap=True, silence=None):
+    """Run a test program for at most @limit seconds, or @silence without a word from it."""
     begin = time.monotonic()
     master, slave = pty.openpty()
     child = subprocess.Popen([str(word) for word in argv], stdin=subprocess.DEVNULL, stdout=slave,
@@ -55,6 +55,7 @@ def run(argv, env, limit, stop_at_failure=True, tap=True):
                              env={**os.environ, **SANITIZERS, **env})
     os.close(slave)
     names, failed, kept, rest, end = [], [], b"", b"", None
+    heard = begin
     try:
         while not end:
             if not select.select([master], [], [], 0.2)[0]:
@@ -66,6 +67,7 @@ def run(argv, env, limit, stop_at_failure=True, tap=True):
                     data = None
                 if not data:
                     break
+            heard = time.monotonic() if data else heard
             kept = (kept + data)[-KEPT:]
             *lines, rest = (rest + data).split(b"\n")
             for line in lines if tap else ():
@@ -76,7 +78,8 @@ def run(argv, env, limit, stop_at_failure=True, tap=True):
                         failed.append(names[-1])
             if failed and stop_at_failure:
                 end = "stopped"
-            elif time.monotonic() - begin > limit:
+            elif time.monotonic() - begin > limit or \
+                    silence and time.monotonic() - heard > silence:
                 end = "hung"
             elif _rss(child.pid) > MAX_RSS:
                 end = "grew"

@@ -9,8 +9,9 @@ from unittest import mock
 
 TOP = Path(__file__).resolve().parent.parent.parent
 sys.dont_write_bytecode = True
-sys.path.insert(0, str(TOP / "scripts"))
-from plant import bugs, build, ctext, find, mutants, run, systematic	# noqa: E402
+sys.path[:0] = [str(TOP / "scripts"), str(TOP / "tests" / "lib")]
+import tap	# noqa: E402
+from plant import bugs, build, ctext, find, matrix, mutants, run, systematic	# noqa: E402
 
 SOURCE = """\
 /* if (comment) { */
@@ -226,6 +227,8 @@ class Programs(unittest.TestCase):
                          "failed")
         hung = self.run_script("echo ok 1 - a; sleep 60", limit=0.3)
         self.assertEqual((hung.end, hung.names), ("hung", ["a"]))
+        silent = self.run_script("echo ok 1 - a; sleep 60", silence=0.3)
+        self.assertEqual((silent.end, silent.names), ("hung", ["a"]))
         stopped = self.run_script("echo not ok 1 - a why; sleep 60")
         self.assertEqual((stopped.end, stopped.failed), ("stopped", ["a"]))
         self.assertLess(stopped.seconds, 20)
@@ -293,6 +296,124 @@ class Scenarios(unittest.TestCase):
         self.assertEqual((found, broken), (["schedules c lazy"], ["schedules b lazy"]))
 
 
+class Models(unittest.TestCase):
+    """When does a model find a bug? The search of the model itself is for models.py."""
+    PATH = "core/anon_vma_lazy_walk.c"
+    STATEMENT = "\tsmp_rmb();\n"	# of lazy_next(), for which fork_walk stands
+
+    def by_model(self, old, new, errors=1, path=PATH):
+        """What is said of an edit, if leaving out the same makes the model find @errors."""
+        source = (TOP / path).read_text(encoding="utf-8")
+        self.assertIn(old, source)
+
+        def verify(_build, model, switch):
+            self.assertIn((model, switch), [("fork_walk", None), ("fork_walk", "NO_RMB")])
+            return {"model": model, "switch": switch, "states": 9, "error": None, "found": "it",
+                    "errors": errors if switch else 0, "complete": True}
+        finder = find.Finder(TOP, {}, TOP)
+        attempt = finder.attempt("name", path, source.replace(old, new, 1),
+                                 model=("fork_walk", "NO_RMB"))
+        with mock.patch.object(find.models, "verify", verify):
+            return attempt.by_model()
+
+    def test_edit_of_what_it_stands_for(self):
+        self.assertEqual(self.by_model(self.STATEMENT, ""), ["model fork_walk NO_RMB"])
+
+    def test_only_a_comment(self):
+        self.assertEqual(self.by_model(self.STATEMENT, "\t/* In order. */\n" + self.STATEMENT), [])
+        self.assertEqual(self.by_model(self.STATEMENT, self.STATEMENT[:-1] + "\t// why\n"), [])
+
+    def test_other_function(self):
+        # Of the same file, of which a walk with locks does nothing in this one.
+        self.assertEqual(self.by_model("\twalk->next_address = walk->high + 1;\n", ""), [])
+        # The model stands for a part of this file, too.
+        self.assertEqual(self.by_model("\tlazy->depth = 0;\n", "", path="core/anon_vma_lazy.c"),
+                         [])
+
+    def test_model_that_does_not_care(self):
+        self.assertEqual(self.by_model(self.STATEMENT, "", errors=0), [])
+
+
+class Matrix(unittest.TestCase):
+    """Which tests of rows have been seen to fail."""
+
+    def test_table(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "t.txt"
+            self.assertEqual(matrix.read(path), {})
+            table = {"asan p r01_b[lazy]": {f"bug-with-a-long-name-{i}" for i in range(9)},
+                     "tsan q r02_a[regular]": {"one"}}
+            matrix.write(path, table)
+            self.assertEqual(matrix.read(path), table)
+            self.assertLessEqual(max(map(len, path.read_text(encoding="utf-8").splitlines())),
+                                 100)
+
+    def test_update(self):
+        table = {"a p r01_a[lazy]": {"one"}, "a p r01_b[lazy]": {"one", "two"}}
+        matrix.update(table, "one", ["a p r01_c[lazy]"])
+        self.assertEqual(table, {"a p r01_b[lazy]": {"two"}, "a p r01_c[lazy]": {"one"}})
+        table["a p r01_d[lazy]"] = {"one"}
+        matrix.forget(table, {"one"}, {"r01_b", "r01_c"})
+        self.assertEqual(table, {"a p r01_c[lazy]": {"one"}})
+
+    def test_cover(self):
+        bug = {name: mock.Mock(rows=rows, found_by=by) for name, rows, by in (
+            ("much", ["R01"], ["a p r01_seen[lazy]"]), ("little", ["R02"], []),
+            ("own", ["R01"], []))}
+        for name, one in bug.items():
+            one.name = name
+        table = {"a p r01_seen[regular]": {"little"}, "a p r01_a[lazy]": {"much", "own", "little"},
+                 "a p r03_b[lazy]": {"much", "little"}, "a p r01_c[lazy]": {"much"}}
+        self.assertEqual(matrix.cover(table, bug.values()),
+                         [("own", "a p r01_a[lazy]"), ("much", "a p r01_c[lazy]"),
+                          ("little", "a p r03_b[lazy]")])
+
+    def each(self, together, alone):
+        """
+        What is said to fail of the tests a, b, c, d, if a run of all has come to @together,
+        and runs of one end as in @alone.
+        """
+        names = ["a", "b", "c", "d"]
+
+        def program(_argv, env, *_args, **_more):
+            test = env["TEST_FILTER"]
+            return together if test == "r*" else run.Result([], [], alone[test], 1, "")
+        finder = find.Finder(TOP, {}, TOP)
+        finder.builds["asan"] = mock.Mock(objects=lambda *_: [{"output": "o"}],
+                                          has=lambda *_: True, compile=lambda *_: "o")
+        finder.programs["asan"] = {"p": build.Program("p", Path("p"), [], {}, [])}
+        attempt = finder.attempt("name", "core/regular.c", "")
+        control = run.Result(names, [], "ok", 1, "")
+        with mock.patch.object(finder, "control", lambda *_: control), \
+                mock.patch.object(find.running, "run", program):
+            return attempt.each("asan", "p", "r*")
+
+    def test_one_fails_by_another(self):
+        together = run.Result(["a", "b", "c", "d"], ["a", "c"], "failed", 1, "")
+        self.assertEqual(self.each(together, {"a": "failed", "c": "ok"}), ["asan p a"])
+
+    def test_what_comes_after_the_end(self):
+        together = run.Result(["a"], [], "crashed", 1, "")
+        self.assertEqual(self.each(together, {"b": "crashed", "c": "ok", "d": "failed"}),
+                         ["asan p b", "asan p d"])
+
+    def test_too_many_do_not_end(self):
+        together = run.Result([], [], "hung", 1, "")
+        alone = {"a": "hung", "b": "failed", "c": "hung", "d": "hung"}
+        self.assertEqual(self.each(together, alone), ["asan p a", "asan p b", "asan p c"])
+
+    def test_every_test_of_a_row_was_seen_to_fail(self):
+        table = matrix.read(TOP / "tests" / "planted" / matrix.NAME)
+        known = {bug.name: bug for bug in bugs.load(TOP / "tests" / "planted")}
+        self.assertEqual(set().union(*table.values()) - set(known), set())
+        tests = matrix.defined(TOP)
+        self.assertGreater(len(tests), 90)
+        self.assertEqual({matrix.plain(test) for test in table}, tests)
+        # In every run of planted.py: see matrix.cover().
+        by = {matrix.plain(test) for bug in known.values() for test in bug.found_by}
+        self.assertEqual(tests - by, set())
+
+
 class Headers(unittest.TestCase):
     def test_affected_names(self):
         made = build.Build.__new__(build.Build)
@@ -355,30 +476,5 @@ class Survivors(unittest.TestCase):
             self.assertIsNone(systematic.Memory(path, False, "tests").get(one, "text", True))
 
 
-class Tap(unittest.TextTestResult):
-    """Results as TAP."""
-    def startTestRun(self):
-        self.count = 0
-
-    def _say(self, test, word):
-        self.count += 1
-        print(f"{word} {self.count} - {test.id().rpartition('__main__.')[2]}", flush=True)
-
-    def addSuccess(self, test):
-        super().addSuccess(test)
-        self._say(test, "ok")
-
-    def addFailure(self, test, err):
-        super().addFailure(test, err)
-        self._say(test, "not ok")
-
-    def addError(self, test, err):
-        super().addError(test, err)
-        self._say(test, "not ok")
-
-
 if __name__ == "__main__":
-    suite = unittest.defaultTestLoader.loadTestsFromModule(sys.modules["__main__"])
-    print(f"1..{suite.countTestCases()}", flush=True)
-    outcome = unittest.TextTestRunner(resultclass=Tap, verbosity=0).run(suite)
-    sys.exit(not outcome.wasSuccessful())
+    tap.main(sys.modules["__main__"])
