@@ -58,9 +58,9 @@
  *
  * The reference count is held by mms, AVCs, children, walks that wait for a lock, and
  * callers of folio_get_anon_vma(). A walk that has the lock needs none: release unlinks
- * and frees only what nobody holds. Memory is type-stable: ->rwsem, ->adjust and ->topology
- * stay meaningful for those who come late by a stale folio->mapping, look, find
- * that the folio has changed, and leave.
+ * and frees only what nobody holds. Memory is type-stable: ->rwsem, ->adjust and what
+ * anon_vma_is_lazy() looks at stay meaningful for those who come late by a stale
+ * folio->mapping, look, find that the folio has changed, and leave.
  */
 #include <linux/interval_tree_generic.h>
 #include "anon_vma_lazy_internal.h"
@@ -146,8 +146,9 @@ static void lazy_displace_locked(struct vm_area_struct *vma, struct anon_vma *an
  * @avc: from lazy_anon_vma_chain_alloc(); used up
  *
  * For the stack of exec, when its pages cannot be renumbered: they are numbered by
- * vm_pgoff from here on. Its range and vm_pgoff are the final ones: the chain entry
- * is keyed by them.
+ * vm_pgoff from here on. The chain entry is keyed by the range and vm_pgoff that @vma has
+ * now; who changes these later does it as for any other displaced VMA, between
+ * lazy_anon_vma_pre_update() and lazy_anon_vma_post_update().
  */
 void lazy_anon_vma_displace(struct vm_area_struct *vma, struct anon_vma_chain *avc)
 {

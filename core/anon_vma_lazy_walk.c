@@ -138,7 +138,7 @@ static inline struct vm_area_struct *lazy_walk_mm(struct anon_vma_walk *walk)
 	vma = lazy_walk_lookup(walk, &mm->mm_mt, mm, mm->anon_vma_limit);
 	/* One found for its address may be displaced, and is not for all walks. */
 	if (vma && !walk->by_address)
-		smp_store_release(&lazy->hint, vma);
+		smp_store_release(&lazy->hint, vma);	/* pairs with the acquire above */
 	return vma;
 }
 
@@ -162,8 +162,8 @@ static struct vm_area_struct *lazy_walk_chain(struct anon_vma_walk *walk)
  * The first of a list of siblings, from @pos on, whose lock is to be had. tree_lock
  * held: none of them is unlinked meanwhile. One that was locked here stays linked until
  * it is unlocked, whatever becomes of its count, as lazy_anon_vma_release() unlinks with
- * the lock held for write; one that is locked by a writer is pinned instead, and
- * walk->wait set.
+ * the lock held for write. One that a writer holds, or waits for, is pinned instead, and
+ * walk->wait set; a walk that only tries locks ends there, contended.
  */
 static __always_inline struct lazy_anon_vma *
 lazy_lock_from(struct anon_vma_walk *walk, struct list_head *head, struct list_head *pos)

@@ -573,7 +573,7 @@ struct anon_vma *folio_lock_anon_vma_read(struct folio *folio, struct rmap_walk_
 			goto none;
 		root = READ_ONCE(anon_vma->root);
 		if (down_read_trylock(&root->rwsem)) {
-			/* UFFDIO_MOVE and COW reuse change the word without the folio lock. */
+			/* UFFDIO_MOVE and COW reuse have the folio lock; we have not. */
 			if (folio_anon_vma(folio) != anon_vma) {
 				up_read(&root->rwsem);
 				rcu_read_unlock();

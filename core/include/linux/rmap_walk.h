@@ -60,8 +60,9 @@ void rmap_walk_anon(struct folio *folio, struct rmap_walk_control *rwc, bool loc
  * @address: of the first page of the folio in it
  *
  * In the lazy topology hugetlb VMAs and others share an anon_vma, and their
- * offsets may overlap. They are told apart here, as those who look at hugetlb
- * folios ask the VMA for its page size before they look at a PTE.
+ * offsets may overlap. They are told apart here, and by those who loop over VMAs on
+ * their own, as those who look at hugetlb folios ask the VMA for its page size before
+ * they look at a PTE.
  *
  * Returns false when the walk shall end.
  */
