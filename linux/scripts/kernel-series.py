@@ -10,7 +10,8 @@ the outcome is, byte for byte, the tree that `make kernel` builds; that checkpat
 of that tree has nothing to say.
 
 --check-builds takes hours, and passes over what has passed in an earlier run. With all patches:
-mm/, kernel/ and fs/ compile for arm64, i386 and riscv without an MMU, with the option on and off.
+mm/, kernel/ and fs/ compile for arm64, i386, riscv without an MMU, and x86-64 without huge pages
+and with lockless walks, with the option on and off.
 After each patch: the default kernel, with the option on and off, is built without a warning and
 boots, and tools/testing/vma builds and passes.
 """
@@ -252,19 +253,26 @@ def check_each(repo, touched, tree, work):
               f"{' (in an earlier run)' if done else ''}: {subject}", flush=True)
 
 
+# Name: what make is told, the configuration to start from, what comes on top of mm.config.
 ARCHITECTURES = {
-    "arm64": (["ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-"], "allnoconfig"),
-    "i386": (["ARCH=i386"], "allnoconfig"),
-    "riscv-nommu": (["ARCH=riscv", "CROSS_COMPILE=riscv64-linux-gnu-"], "nommu_virt_defconfig"),
+    "arm64": (["ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-"], "allnoconfig", ""),
+    "i386": (["ARCH=i386"], "allnoconfig", ""),
+    "x86-small": (["ARCH=x86_64"], "allnoconfig",
+                  "CONFIG_TRANSPARENT_HUGEPAGE=n\nCONFIG_HUGETLBFS=n\n"),
+    "x86-lockless": (["ARCH=x86_64"], "allnoconfig",
+                     "CONFIG_HYPERVISOR_GUEST=y\nCONFIG_PARAVIRT=y\n"
+                     "CONFIG_ANON_VMA_LOCKLESS=y\n"),
+    "riscv-nommu": (["ARCH=riscv", "CROSS_COMPILE=riscv64-linux-gnu-"],
+                    "nommu_virt_defconfig", ""),
 }
 
 
 def check_architectures(repo, touched, tree, work):
     """The whole series, compiled for other machines."""
     content = repo.git("rev-parse", "series^{tree}").strip()
-    for name, (arch, config) in ARCHITECTURES.items():
+    for name, (arch, config, more) in ARCHITECTURES.items():
         for option in ("y", "n"):
-            done, stamp = passed_before(work, content, configurations(), name, option)
+            done, stamp = passed_before(work, content, configurations(), name, more, option)
             if done:
                 print(f"ok - {name}, ANON_VMA_LAZY asked {option} (in an earlier run)")
                 continue
@@ -274,8 +282,11 @@ def check_architectures(repo, touched, tree, work):
             fragment = os.path.join(out, "fragment")
             with open(os.path.join(TOP, "linux", "config", "mm.config"), encoding="utf-8") as f:
                 text = f.read()
+            # A later line about an option wins; Kconfig would warn.
+            for line in more.splitlines():
+                text = re.sub(rf"(?m)^{line.split('=')[0]}=.*\n", "", text)
             with open(fragment, "w", encoding="utf-8") as f:
-                f.write(text + f"CONFIG_ANON_VMA_LAZY={option}\n")
+                f.write(text + more + f"CONFIG_ANON_VMA_LAZY={option}\n")
             make = ["make", "-s", "-C", tree, f"O={out}", *arch]
             run([*make, f"KCONFIG_ALLCONFIG={fragment}", config], f"{name}: configuration")
             if config != "allnoconfig":
