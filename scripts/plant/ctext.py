@@ -16,6 +16,9 @@ IDENTIFIER = re.compile(r"[A-Za-z_]\w*")
 # What comes before the brackets of a statement that has another one after them.
 CONTROL = re.compile(r"\s*(else\s+)?(if|while|for|switch|\w*for_each\w*)\s*")
 LABEL = re.compile(r"\s*(case\s+[\w()\s]+|default|[A-Za-z_]\w*)\s*")
+ASSERTION = re.compile(r"\b(VM_)?(WARN|BUG)_ON\w*\s*\(")
+# What logical expressions are made of, and what they end at.
+LOGIC = re.compile(r"&&|\|\||[?:;,(){}[\]]|(?<![=!<>])=(?!=)|\breturn\b")
 
 
 def blank(text):
@@ -125,16 +128,75 @@ def statements(source, function):
     return found
 
 
-def conditions(source, function):
-    """The conditions of if and while, without their brackets."""
-    text = blank_directives(blank(source))
-    found = []
-    for match in re.finditer(r"\b(if|while)\s*\(", text[function.body:function.end]):
+def _condition(function, keyword, text, start, end):
+    """What stands in @text from @start to @end, without the blanks around it."""
+    start += len(text[start:end]) - len(text[start:end].lstrip())
+    return Condition(function.name, keyword, start, start + len(text[start:end].rstrip()),
+                     squeeze(text[start:end]))
+
+
+def _blank_assertions(text):
+    """@text without what is asserted in it."""
+    for match in ASSERTION.finditer(text):
+        end = closing(text, match.end() - 1)
+        text = text[:match.end()] + re.sub(r"[^\n]", " ", text[match.end():end]) + text[end:]
+    return text
+
+
+def _headers(text, function):
+    """The conditions of if, while and for."""
+    for match in re.finditer(r"\b(if|while|for)\s*\(", text[function.body:function.end]):
         opened = function.body + match.end() - 1
-        closed = closing(text, opened)
-        found.append(Condition(function.name, match.group(1), opened + 1, closed,
-                               squeeze(text[opened + 1:closed])))
-    return found
+        begin, end = opened + 1, closing(text, opened)
+        if match.group(1) == "for":
+            begin = text.index(";", begin) + 1
+            end = text.index(";", begin)
+        yield _condition(function, match.group(1), text, begin, end)
+
+
+def _bools(text, function):
+    """What a function that returns bool returns, and what its own bools are set to."""
+    places = [("set", rf"(?<![\w.>]){name}\s*=(?!=)") for name in
+              re.findall(r"\bbool\s+(\w+)", text[function.start:function.end])]
+    if re.match(rf"[\w\s]*\bbool\s+{function.name}\b", text[function.start:function.body]):
+        places.append(("return", r"\breturn\b"))
+    for keyword, pattern in places:
+        for match in re.finditer(pattern, text[function.body:function.end]):
+            begin = function.body + match.end()
+            yield _condition(function, keyword, text, begin, text.index(";", begin))
+
+
+def _logic(text, function):
+    """The conditions of ?:, and the operands of && and ||."""
+    begin, part, logical, outer = function.body, function.body, False, []
+    for match in LOGIC.finditer(text, function.body, function.end):
+        token = match.group()
+        if token in "([{":
+            outer.append((begin, part, logical))
+        elif logical or token in ("&&", "||"):
+            yield _condition(function, "operand", text, part, match.start())
+        if token == "?":
+            yield _condition(function, "?:", text, begin, match.start())
+        if token in ("&&", "||"):
+            part, logical = match.end(), True
+        elif token in (")", "]"):
+            begin, part, logical = outer.pop()
+        else:
+            if token == "}":
+                outer.pop()
+            begin, part, logical = match.end(), match.end(), False
+
+
+def conditions(source, function):
+    """
+    What is asked: the conditions of if, while and for, without their brackets, and of ?:;
+    what is returned or stored as a bool; each operand of && and ||. Not what is asserted,
+    and no constants.
+    """
+    text = _blank_assertions(blank_directives(blank(source)))
+    found = (*_headers(text, function), *_bools(text, function), *_logic(text, function))
+    return sorted((c for c in found if c.text not in ("", "true", "false")),
+                  key=lambda c: (c.start, -c.end))
 
 
 def identifiers(text):

@@ -3,9 +3,11 @@
 
 For each function: every statement that takes or drops a lock (alone, and with its
 partner), is a barrier, links or unlinks, gets or puts a reference, or belongs to RCU,
-is deleted; every acquire and release is made a plain access; every condition of an if
-or a while is negated. A mutant is known by file, function, what was done and the text
-it was done to, so that it keeps its name when the file changes elsewhere.
+is deleted; every acquire and release is made a plain access; every condition is negated:
+of if, while, for and ?:, what a function returns as a bool or stores in one of its own, and
+each operand of && and || alone. What is asserted stays as it is: an assertion is a test.
+A mutant is known by file, function, what was done and the text it was done to, so that it
+keeps its name when the file changes elsewhere.
 """
 import re
 from collections import namedtuple

@@ -63,6 +63,25 @@ void second(void)
 }
 """
 
+CONDITIONS = """\
+static inline bool f(int a, const struct p *p)
+{
+	unsigned long b = b || g(a, b) ? 0 :
+			  1;
+	bool done = false;
+
+	VM_WARN_ON_ONCE(a && (b ? 1 : 2));
+	for (a = 0; a < 3 && !done; a++)
+		x(1, p->done ? 2 : 3);	/* ? && */
+	for (;;)
+		p->done = g(a, b);
+	if (done)
+		return true;
+	done = h(a);
+	return !a || (b ? a != 1 : b);
+}
+"""
+
 BUG = """\
 # SPDX-License-Identifier: GPL-2.0
 story: One line
@@ -106,8 +125,19 @@ class Text(unittest.TestCase):
     def test_conditions(self):
         first = ctext.function_named(SOURCE, "first")
         found = [(c.keyword, c.text) for c in ctext.conditions(SOURCE, first)]
-        self.assertEqual(found, [("if", "!a"), ("if", "a && (b || s.a)"), ("if", "a"),
-                                 ("while", "again(a)")])
+        self.assertEqual(found, [("if", "!a"), ("if", "a && (b || s.a)"), ("operand", "a"),
+                                 ("operand", "(b || s.a)"), ("operand", "b"), ("operand", "s.a"),
+                                 ("if", "a"), ("while", "again(a)")])
+
+    def test_more_conditions(self):
+        function, = ctext.functions(CONDITIONS)
+        self.assertEqual(
+            [(c.keyword, c.text) for c in ctext.conditions(CONDITIONS, function)],
+            [("?:", "b || g(a, b)"), ("operand", "b"), ("operand", "g(a, b)"),
+             ("for", "a < 3 && !done"), ("operand", "a < 3"), ("operand", "!done"),
+             ("?:", "p->done"), ("if", "done"), ("set", "h(a)"),
+             ("return", "!a || (b ? a != 1 : b)"), ("operand", "!a"),
+             ("operand", "(b ? a != 1 : b)"), ("?:", "b")])
 
     def test_sources_are_understood(self):
         for path in (TOP / "core").rglob("*.[ch]"):
@@ -138,6 +168,8 @@ class Mutants(unittest.TestCase):
             "first: delete barrier: smp_rmb();",
             "first: plain: smp_store_release(&vma->anon_vma, make(f(1, 2), 3))",
             "first: negate if: !a", "first: negate if: a && (b || s.a)", "first: negate if: a",
+            "first: negate operand: a", "first: negate operand: (b || s.a)",
+            "first: negate operand: b", "first: negate operand: s.a",
             "first: negate while: again(a)",
             "second: delete lock: spin_lock(&a->lock);",
             "second: delete lock and its partner: spin_lock(&a->lock);",
@@ -151,6 +183,9 @@ class Mutants(unittest.TestCase):
     def test_texts(self):
         self.assertIn("if (!(a && (b ||\n\t\t\t  s.a)))",
                       self.text("first: negate if: a && (b || s.a)"))
+        self.assertIn("if (a && (!(b) ||\n", self.text("first: negate operand: b"))
+        self.assertIn("if (a && !((b ||\n\t\t\t  s.a)))",
+                      self.text("first: negate operand: (b || s.a)"))
         self.assertIn("WRITE_ONCE(*(&vma->anon_vma), make(f(1, 2), 3))\n;",
                       self.text("first: plain: smp_store_release(&vma->anon_vma, "
                                 "make(f(1, 2), 3))"))
