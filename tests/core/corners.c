@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Corners of single functions. */
+#include <pthread.h>
 #include "core_tests.h"
 #include "../../core/anon_vma_lazy_internal.h"
 
@@ -273,6 +274,39 @@ static void hugetlb_is_displaced(void **state)
 	um_file_put(file);
 }
 
+static void *unmap_far(void *mm)
+{
+	um_thread_register();
+	um_munmap(mm, FAR, 4 * PG);
+	um_thread_unregister();
+	return NULL;
+}
+
+/*
+ * A lockless walk is about to ask a moved VMA of a file for its numbering, and has come as far
+ * as its chain entry, when that is unmapped. It says what it said until the RCU section ends.
+ */
+static void entry_stays_for_lockless_walks(void **state)
+{
+	struct t *t = *state;
+	struct um_file *file = um_file_create(t->world, UM_FILE_REGULAR);
+	struct mm_struct *mm = t_mm(t);
+	struct anon_vma_chain *avc;
+	pthread_t thread;
+
+	t_map_file(mm, BASE, 4, file, 77);
+	t_write(mm, BASE, 4, 100);
+	t_move(mm, BASE, 4, FAR, 0);
+	rcu_read_lock();
+	avc = lazy_chain_of(mtree_load(&mm->mm_mt, FAR));
+	assert_int_equal(pthread_create(&thread, NULL, unmap_far, mm), 0);
+	pthread_join(thread, NULL);
+	assert_int_equal(t_stats(t).objects[UM_OBJ_AVC].live, 0);
+	assert_int_equal(lazy_chain_start(avc), BASE / PG);
+	rcu_read_unlock();
+	um_file_put(file);
+}
+
 static void move_away(struct mm_struct *mm, uint64_t page, uint64_t pages, uint64_t to)
 {
 	t_map(mm, BASE + page * PG, pages);
@@ -436,6 +470,7 @@ const struct CMUnitTest corners_tests[] = {
 	UM_TEST_LAZY(reserved_slot_is_no_vma),
 	UM_TEST(unwanted_vmas_are_skipped),
 	UM_TEST_LAZY(hugetlb_is_displaced),
+	UM_TEST_QUIET_ON(entry_stays_for_lockless_walks, "lazy"),
 	UM_TEST_LAZY(displaced_over_each_other),
 	UM_TEST_LAZY(prepare_without_memory),
 	UM_TEST_REGULAR(prepare_without_memory),
