@@ -408,7 +408,8 @@ class Attempt:
     def rest(self, builds):
         """What quick() leaves out."""
         found = self.by_all("tsan", True) if "tsan" in builds else []
-        found = found or self.by_scenarios(None, (2,))
+        if not found and "schedules" in builds:
+            found = self.by_scenarios(None, (2,))
         if not found and "asan" in builds:
             found = self.by_all("asan", True)
         return found

@@ -90,22 +90,26 @@ class Codes:
         self.lock = threading.Lock()
 
     def same(self, name, mutant, text):
-        """Does it make the same of a mutant?"""
+        """Does it make the same of a mutant, in all that the tests of a build are made of?"""
         made = self.finder.build(name)
-        path = self.finder.top / mutant.path
-        commands = [c for c in made.commands if c["path"] == path.resolve()]
-        if not mutant.path.endswith(".c") or not commands:
-            return False
+        path = (self.finder.top / mutant.path).resolve()
+        commands = [c for c in made.commands if c["path"] == path and
+                    any(made.has(p, c["output"]) for p in self.finder.programs[name].values())]
+        return mutant.path.endswith(".c") and bool(commands) and \
+            all(self._known(name, command) == made.assembly(command, text) for command in commands)
+
+    def _known(self, name, command):
+        key = name, command["output"]
         with self.lock:
-            if (name, path) not in self.known:
-                old = path.read_text(encoding="utf-8")
-                self.known[name, path] = made.assembly(commands[0], old)
-        return self.known[name, path] == made.assembly(commands[0], text)
+            if key not in self.known:
+                text = command["path"].read_text(encoding="utf-8")
+                self.known[key] = self.finder.build(name).assembly(command, text)
+            return self.known[key]
 
 
 def differs(codes, mutant, text):
     """The builds in which the compiler makes something else of a mutant."""
-    return [name for name in ("asan", "tsan") if not codes.same(name, mutant, text)]
+    return [name for name in ("asan", "tsan", "schedules") if not codes.same(name, mutant, text)]
 
 
 def try_one(finder, codes, mutant, text, quick):
@@ -123,7 +127,6 @@ def try_one(finder, codes, mutant, text, quick):
             builds = differs(codes, mutant, text)
             if not builds:
                 return "same"
-            builds.append("schedules")
             return attempt.quick(builds) if quick else attempt.rest(builds)
         except build.BuildError:
             return ["the compiler"]

@@ -460,6 +460,29 @@ class Headers(unittest.TestCase):
         self.assertIsNone(made._affected(old, old.replace("int a", "long a")))
 
 
+class SameCode(unittest.TestCase):
+    """Objects of one source: @b shows more of it than @a, and @other is of no test program."""
+
+    def test_objects_of_programs(self):
+        path = TOP / "core" / "regular.c"
+        made = mock.Mock(
+            commands=[{"path": path, "output": name} for name in ("other", "a", "b")],
+            has=lambda program, output: output in program,
+            assembly=lambda command, text: text[:100] if command["output"] == "a" else text)
+        finder = mock.Mock(top=TOP, build=lambda name: made,
+                           programs={"asan": {"p": "a"}, "tsan": {"p": "a", "q": "b"},
+                                     "schedules": {}})
+        codes = systematic.Codes(finder)
+        text = path.read_text(encoding="utf-8")
+        mutant = mutants.Mutant("key", "core/regular.c", "f", [])
+        self.assertEqual(systematic.differs(codes, mutant, text), ["schedules"])
+        self.assertEqual(systematic.differs(codes, mutant, text + ";"), ["tsan", "schedules"])
+        self.assertEqual(systematic.differs(codes, mutant, ";" + text),
+                         ["asan", "tsan", "schedules"])
+        header = mutant._replace(path="core/anon_vma_lazy_internal.h")
+        self.assertFalse(codes.same("asan", header, text))
+
+
 class Survivors(unittest.TestCase):
     def test_reasons_are_for_something(self):
         reasons = systematic.read_reasons(TOP / "tests" / "planted" / "survivors.txt")
