@@ -13,6 +13,8 @@ static const char doc[] =
 "\n"
 "Runs a command, and writes down what it and all its descendants do to their address "
 "spaces. Input, output and exit status are the command's.\v"
+"The recording ends when all of them have ended. If some outlive the command, as daemons "
+"do, that is said, and ^C or SIGTERM ends them (again: kills them).\n\n"
 "Needs ptrace, seccomp filters and /proc/PID/pagemap, but no special rights; as root, "
 "the trace is more exact about copies after a fork.";
 

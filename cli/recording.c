@@ -52,9 +52,17 @@ static void warn(const struct record_result *res)
 			  (unsigned long long)res->programs32);
 }
 
+static void outlived(unsigned int procs)
+{
+	cli_error("the command has ended, but %u process%s that it started live%s on and %s "
+		  "recorded; ^C, or kill %d, ends %s and the recording", procs,
+		  procs == 1 ? "" : "es", procs == 1 ? "s" : "", procs == 1 ? "is" : "are",
+		  (int)getpid(), procs == 1 ? "it" : "them");
+}
+
 int cli_recording(const char *path, char **argv, struct record_result *res, bool *failed)
 {
-	struct record_options opt = { .path = path };
+	struct record_options opt = { .path = path, .outlived = outlived };
 	bool created;
 	int ret;
 
@@ -72,6 +80,8 @@ int cli_recording(const char *path, char **argv, struct record_result *res, bool
 	if (res->error[0]) {
 		/* The command could not be started: 126 or 127, and no trace. */
 		cli_error("%s", res->error);
+		if (created)
+			unlink(path);
 		return res->status;
 	}
 	warn(res);

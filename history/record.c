@@ -39,6 +39,8 @@
 /* A new process whose parent was killed before it could be reported. */
 #define UNREPORTED_NS		(500 * MS)
 #define FULL_SCAN_MS		50
+/* The command has ended: what still lives then is worth a word, it may be a daemon. */
+#define OUTLIVED_NS		(1000 * MS)
 
 #if defined(__x86_64__)
 #define NATIVE_ARCH		AUDIT_ARCH_X86_64
@@ -51,14 +53,21 @@
 #endif
 
 static volatile sig_atomic_t pass_on;	/* a signal for the command */
+static volatile sig_atomic_t over;	/* the command has ended */
+static volatile sig_atomic_t end_rest;	/* ... and what it started is to end, too */
 static volatile sig_atomic_t suspend;	/* the terminal wants us to stop */
 
 struct loop {
 	struct recorder rec;
+	const struct record_options *opt;
+	char *const *argv;
 	pid_t root;
 	bool root_known;		/* its first exec was seen */
 	bool root_gone;
 	bool root_stopped;
+	bool told;			/* that others live on */
+	uint64_t root_end;		/* when it went */
+	int end_signal;			/* for those that outlive it: what comes next */
 	unsigned int tick_us;		/* 0: the timer is off */
 	int root_status;
 };
@@ -91,7 +100,10 @@ void recorder_emit(struct recorder *rec, const struct proc *proc, struct trace_e
 
 static void on_signal(int sig)
 {
-	if (sig == SIGTERM || sig == SIGHUP)
+	/* One that came before the end was meant for the command, and reached it. */
+	if (over && (sig == SIGTERM || sig == SIGHUP || sig == SIGINT || sig == SIGQUIT))
+		end_rest = 1;
+	else if (sig == SIGTERM || sig == SIGHUP)
 		pass_on = sig;
 	else if (sig == SIGTSTP || sig == SIGTTIN || sig == SIGTTOU)
 		suspend = 1;
@@ -110,6 +122,12 @@ static void tick(struct loop *l, unsigned int us)
 	l->tick_us = us;
 }
 
+/* From the first exec on there is a trace, as long as it can be written. */
+static bool writing(const struct recorder *rec)
+{
+	return rec->trace && !rec->error;
+}
+
 /*
  * Have everything that is known so far in the file. This comes before anything
  * that lets the world see more than that: then no one can know of an event
@@ -117,7 +135,7 @@ static void tick(struct loop *l, unsigned int us)
  */
 static void settle(struct recorder *rec)
 {
-	if (!rec->error && trace_pending(rec->trace))
+	if (writing(rec) && trace_pending(rec->trace))
 		recorder_fail(rec, trace_flush(rec->trace));
 }
 
@@ -243,6 +261,8 @@ static void on_gone(struct loop *l, pid_t tid, int status)
 	if (tid == l->root) {
 		l->root_gone = true;
 		l->root_status = status;
+		l->root_end = rec->now;
+		over = 1;
 	}
 	if (!t) {
 		/* Killed before its parent could be heard: remember for then. */
@@ -371,6 +391,75 @@ out:
 	resume(rec, parent, 0);
 }
 
+/* One line that a shell would read as the same command. */
+static char *quote(char *const argv[])
+{
+	char *text = NULL;
+	size_t len;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return NULL;
+	for (int i = 0; argv[i]; i++) {
+		const char *p = argv[i];
+
+		if (i)
+			fputc(' ', f);
+		if (*p && !p[strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				       "0123456789_-+=./,:@%")]) {
+			fputs(p, f);
+			continue;
+		}
+		fputc('\'', f);
+		for (; *p; p++) {
+			if (*p == '\'')
+				fputs("'\\''", f);
+			else
+				fputc(*p, f);
+		}
+		fputc('\'', f);
+	}
+	if (fclose(f)) {
+		free(text);
+		return NULL;
+	}
+	/* The header has room for a megabyte, more than is of use. */
+	if (len > 1u << 16)
+		text[1u << 16] = '\0';
+	return text;
+}
+
+/*
+ * Not before there is something to record: a command that cannot be started must not cost
+ * the recording that is there already.
+ */
+static int create_trace(struct loop *l)
+{
+	struct recorder *rec = &l->rec;
+	struct trace_header head = { .flags = rec->res->flags, .page_size = rec->page_size };
+	struct utsname uts;
+	char *command = quote(l->argv);
+	int ret;
+
+	if (!command)
+		return -ENOMEM;
+	uname(&uts);
+	head.huge_pages = rec->page_size == 4096 ? LEAF_PAGES : 0;
+	head.created = time(NULL);
+	head.command = command;
+	head.kernel = uts.release;
+	head.arch = uts.machine;
+	ret = trace_create(l->opt->path, &head, &rec->trace);
+	if (ret)
+		snprintf(rec->res->error, sizeof(rec->res->error), "cannot write %.150s: %s",
+			 l->opt->path, ret == -ESPIPE ? "not a regular file" : strerror(-ret));
+	/* To callers, a fault of the file as others are, not one of the system. */
+	if (ret == -ESPIPE)
+		ret = -EIO;
+	free(command);
+	return ret;
+}
+
 static void on_exec(struct loop *l, struct task *t)
 {
 	struct recorder *rec = &l->rec;
@@ -387,6 +476,14 @@ static void on_exec(struct loop *l, struct task *t)
 		if (old) {
 			detach_mm(rec, old);
 			task_remove(rec, old);
+		}
+	}
+	if (proc && !proc->started) {
+		recorder_fail(rec, create_trace(l));
+		if (rec->error) {
+			/* Not an instruction of it has run. */
+			kill(l->root, SIGKILL);
+			return;
 		}
 	}
 	mm = mm_new();
@@ -542,10 +639,49 @@ static void check_timeouts(struct loop *l)
 
 static void sync_trace(struct recorder *rec)
 {
-	if (rec->error || !trace_unsynced(rec->trace) || rec->now - rec->synced < SYNC_NS)
+	if (!writing(rec) || !trace_unsynced(rec->trace) || rec->now - rec->synced < SYNC_NS)
 		return;
 	recorder_fail(rec, trace_sync(rec->trace));
 	rec->synced = recorder_clock() - rec->start;
+}
+
+/*
+ * Processes that outlive the command. A signal for each with @sig; 0: only count. A leader
+ * stays in the table for as long as its process lives.
+ */
+static unsigned int outlived(const struct recorder *rec, int sig)
+{
+	unsigned int nr = 0;
+
+	for (int i = 0; i < TASK_BUCKETS; i++)
+		for (struct task *t = rec->tasks[i]; t; t = t->next) {
+			if (t->dead || (t->proc && t->proc->pid != t->tid))
+				continue;
+			nr++;
+			if (sig)
+				kill(t->tid, sig);
+		}
+	return nr;
+}
+
+/*
+ * The recording ends with the last process. They cannot be let go: their filters would
+ * make the recorded calls fail without a recorder. So they live on, or end on request.
+ */
+static void after_the_command(struct loop *l)
+{
+	struct recorder *rec = &l->rec;
+
+	if (!l->told && rec->now - l->root_end > OUTLIVED_NS) {
+		l->told = true;
+		if (l->opt->outlived)
+			l->opt->outlived(outlived(rec, 0));
+	}
+	if (end_rest) {
+		end_rest = 0;
+		outlived(rec, l->end_signal ? l->end_signal : SIGTERM);
+		l->end_signal = SIGKILL;
+	}
 }
 
 /* Nothing is stopped that we know of. */
@@ -556,10 +692,11 @@ static void between_stops(struct loop *l)
 	/* What was found out without a thread to resume. */
 	settle(rec);
 	sync_trace(rec);
-	if (pass_on) {
+	if (pass_on && !l->root_gone)
 		kill(l->root, pass_on);
-		pass_on = 0;
-	}
+	pass_on = 0;
+	if (l->root_gone)
+		after_the_command(l);
 	/* The command has stopped at the terminal's request: so do we. */
 	if (suspend && (l->root_stopped || l->root_gone)) {
 		suspend = 0;
@@ -567,8 +704,10 @@ static void between_stops(struct loop *l)
 	}
 	if (rec->waiting || rec->holding || suspend)
 		tick(l, TICK_US);
+	else if ((l->root_gone && !l->told) || (writing(rec) && trace_unsynced(rec->trace)))
+		tick(l, SYNC_TICK_US);
 	else
-		tick(l, !rec->error && trace_unsynced(rec->trace) ? SYNC_TICK_US : 0);
+		tick(l, 0);
 }
 
 /* The status as waitpid(2) has it. */
@@ -643,71 +782,6 @@ static void free_tables(struct recorder *rec)
 	free(rec->files);
 }
 
-/* One line that a shell would read as the same command. */
-static char *quote(char *const argv[])
-{
-	char *text = NULL;
-	size_t len;
-	FILE *f = open_memstream(&text, &len);
-
-	if (!f)
-		return NULL;
-	for (int i = 0; argv[i]; i++) {
-		const char *p = argv[i];
-
-		if (i)
-			fputc(' ', f);
-		if (*p && !p[strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "0123456789_-+=./,:@%")]) {
-			fputs(p, f);
-			continue;
-		}
-		fputc('\'', f);
-		for (; *p; p++) {
-			if (*p == '\'')
-				fputs("'\\''", f);
-			else
-				fputc(*p, f);
-		}
-		fputc('\'', f);
-	}
-	if (fclose(f)) {
-		free(text);
-		return NULL;
-	}
-	/* The header has room for a megabyte, more than is of use. */
-	if (len > 1u << 16)
-		text[1u << 16] = '\0';
-	return text;
-}
-
-static int create_trace(struct recorder *rec, const struct record_options *opt,
-			char *const argv[])
-{
-	struct trace_header head = { .flags = rec->res->flags, .page_size = rec->page_size };
-	struct utsname uts;
-	char *command = quote(argv);
-	int ret;
-
-	if (!command)
-		return -ENOMEM;
-	uname(&uts);
-	head.huge_pages = rec->page_size == 4096 ? LEAF_PAGES : 0;
-	head.created = time(NULL);
-	head.command = command;
-	head.kernel = uts.release;
-	head.arch = uts.machine;
-	ret = trace_create(opt->path, &head, &rec->trace);
-	if (ret)
-		snprintf(rec->res->error, sizeof(rec->res->error), "cannot write %.150s: %s",
-			 opt->path, ret == -ESPIPE ? "not a regular file" : strerror(-ret));
-	/* To callers, a fault of the file as others are, not one of the system. */
-	if (ret == -ESPIPE)
-		ret = -EIO;
-	free(command);
-	return ret;
-}
-
 static void raise_file_limit(struct recorder *rec)
 {
 	struct rlimit lim;
@@ -733,6 +807,8 @@ static void catch_signals(struct sigaction *saved, sigset_t *mask)
 
 	pass_on = 0;
 	suspend = 0;
+	over = 0;
+	end_rest = 0;
 	sigemptyset(&set);
 	for (size_t i = 0; i < HANDLED; i++) {
 		sigaction(handled[i], &act, &saved[i]);
@@ -749,7 +825,7 @@ static uint64_t cpu_ns(void)
 	return ts.tv_sec * UINT64_C(1000000000) + ts.tv_nsec;
 }
 
-static int finish_trace(struct loop *l, const struct record_options *opt)
+static int finish_trace(struct loop *l)
 {
 	struct record_result *res = l->rec.res;
 	struct trace_summary sum = {
@@ -759,13 +835,9 @@ static int finish_trace(struct loop *l, const struct record_options *opt)
 	};
 	int ret = l->rec.error, end;
 
-	res->events = trace_events(l->rec.trace);
-	if (!l->root_known) {
-		/* Nothing has run. */
-		trace_abandon(l->rec.trace);
-		unlink(opt->path);
+	if (!l->rec.trace)
 		return ret;
-	}
+	res->events = trace_events(l->rec.trace);
 	if (ret) {
 		trace_abandon(l->rec.trace);
 	} else {
@@ -803,7 +875,7 @@ static int start_root(struct loop *l, char *const argv[], const struct sigaction
 	return 0;
 }
 
-static int record(struct loop *l, const struct record_options *opt, char *const argv[])
+static int record(struct loop *l)
 {
 	struct recorder *rec = &l->rec;
 	/* If it was ignored, children would vanish without a word. */
@@ -816,11 +888,9 @@ static int record(struct loop *l, const struct record_options *opt, char *const 
 
 	rec->start = recorder_clock();
 	sigaction(SIGCHLD, &wait_for, &chld);
-	ret = start_root(l, argv, &chld, &report);
+	ret = start_root(l, l->argv, &chld, &report);
 	if (ret) {
 		sigaction(SIGCHLD, &chld, NULL);
-		trace_abandon(rec->trace);
-		unlink(opt->path);
 		return ret;
 	}
 	catch_signals(saved, &mask);
@@ -836,14 +906,14 @@ static int record(struct loop *l, const struct record_options *opt, char *const 
 		rec->res->status = 128 + WTERMSIG(l->root_status);
 	else
 		rec->res->status = WEXITSTATUS(l->root_status);
-	ret = finish_trace(l, opt);
+	ret = finish_trace(l);
 	for (size_t i = 0; i < HANDLED; i++)
 		sigaction(handled[i], &saved[i], NULL);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
-	if (l->root_known)
+	if (l->root_known || rec->error)
 		close(report);
 	else
-		ret = start_failed(report, argv, rec->res->error, sizeof(rec->res->error));
+		ret = start_failed(report, l->argv, rec->res->error, sizeof(rec->res->error));
 	return ret;
 }
 
@@ -860,6 +930,8 @@ int history_record(const struct record_options *opt, char *const argv[],
 		snprintf(res->error, sizeof(res->error), "out of memory");
 		return -ENOMEM;
 	}
+	l->opt = opt;
+	l->argv = argv;
 	rec = &l->rec;
 	rec->res = res;
 	rec->scan_gap = ms * MS;
@@ -872,9 +944,7 @@ int history_record(const struct record_options *opt, char *const argv[],
 	} else {
 		if (!start_privileged())
 			res->flags |= TRACE_F_NO_NEW_PRIVS;
-		ret = create_trace(rec, opt, argv);
-		if (!ret)
-			ret = record(l, opt, argv);
+		ret = record(l);
 	}
 	free_tables(rec);
 	free(l);

@@ -11,6 +11,8 @@ struct record_options {
 	unsigned int scan_ms;		/* shortest time between full scans, 0: 50 */
 	bool no_scan_ioctl;		/* read pagemap even if PAGEMAP_SCAN works */
 	bool no_frames;			/* behave as if frame numbers were hidden */
+	/* The command ended a second ago, and so many processes live on; may be NULL. */
+	void (*outlived)(unsigned int procs);
 };
 
 struct record_result {
@@ -39,10 +41,12 @@ struct record_result {
  * from a single-threaded process without children or timers of its own: it
  * waits for any child and uses SIGALRM. While it runs, SIGINT and SIGQUIT are
  * ignored (the command gets them from the terminal), SIGTERM and SIGHUP are
- * passed on to the command; the former handlers are put back.
+ * passed on to the command; the former handlers are put back. When the command has ended
+ * and others live on, the first of these four signals sends them SIGTERM, the next SIGKILL.
  *
  * If the command cannot be started, 0 is returned with status 127 (not found)
- * or 126 (not executable), @res->error says why and no trace is left.
+ * or 126 (not executable), @res->error says why, and a file that was there before is as it
+ * was: the trace is made, or emptied, when the command's program has been loaded.
  *
  * Return: 0; -EPERM, -ENOSYS or another -errno if the system does not permit
  * recording; the -errno of writing the trace (the command has run to its end

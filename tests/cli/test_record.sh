@@ -25,6 +25,18 @@ ok $? "not found: no trace"
 gives 126 "cannot run" "not executable" record -o "$dir/t" -- "$dir/text"
 [ ! -e "$dir/t" ]
 ok $? "not executable: no trace"
+"$anonrmap" record -o "$dir/good" -- true
+cp "$dir/good" "$dir/keep"
+gives 127 "cannot run" "not found, over an older trace" record -o "$dir/good" -- "$dir/none"
+gives 126 "cannot run" "not executable, over an older trace" record -o "$dir/good" -- "$dir/text"
+cmp -s "$dir/good" "$dir/keep"
+ok $? "the older trace is as it was"
+mkdir "$dir/results"
+for f in trace.anonrmap report.txt report.json; do
+	echo old > "$dir/results/$f"
+done
+gives 127 "cannot run" "run: not found, over older results" run -o "$dir/results" -- "$dir/none"
+is "old old old" "$(echo $(cat "$dir/results"/*))" "run: the older results are as they were"
 gives 127 "cannot run" "run: not found" run -- "$dir/no-such-command"
 gives 126 "cannot run" "run: not executable" run -- "$dir/text"
 
@@ -45,6 +57,34 @@ try show "$dir/t"
 ok $? "show"
 try show --json "$dir/t"
 json 'd["complete"] and d["total_events"] > 0 and len(d["processes"]) == 1' "show --json"
+
+# What outlives the command: it is said, and can be ended. A shell started in the
+# background would ignore SIGINT.
+cat > "$dir/outlive.py" <<'END'
+import signal, subprocess, sys, time
+anonrmap, trace, job, signals = sys.argv[1:]
+p = subprocess.Popen([anonrmap, "record", "-o", trace, "--", "sh", "-c", job],
+                     stderr=subprocess.PIPE, text=True)
+line = p.stderr.readline()
+if "has ended, but 1 process that it started lives on" not in line:
+    sys.exit("said: " + line)
+began = time.time()
+for s in signals.split():
+    p.send_signal(getattr(signal, s))
+    time.sleep(0.5)
+status = p.wait()
+if status != 3 or time.time() - began > 20:
+    sys.exit("status %d after %.1f s" % (status, time.time() - began))
+END
+for s in INT TERM; do
+	timeout 60 python3 "$dir/outlive.py" "$anonrmap" "$dir/t" 'setsid sleep 30 & exit 3' \
+		SIG$s 2> "$dir/err" && "$anonrmap" show --json "$dir/t" > "$dir/out"
+	ok $? "a daemon outlives the command: SIG$s ends it"
+	json 'd["complete"] and len(d["processes"]) == 2' "... and the trace is complete"
+done
+timeout 60 python3 "$dir/outlive.py" "$anonrmap" "$dir/t" \
+	"(trap '' TERM; exec setsid sleep 30) & exit 3" "SIGTERM SIGTERM" 2> "$dir/err"
+ok $? "a daemon that ignores SIGTERM is killed the second time"
 
 # A recorder under a recorder is what this machine cannot do. A sanitizer's search for
 # leaks makes a thread that no ptrace sees, with system calls that the filter refuses.

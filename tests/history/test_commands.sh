@@ -74,12 +74,26 @@ else
 fi
 same descriptors sh -c 'ls /proc/self/fd | wc -l'
 
+rm -f "$dir/t"
 "$tool" record "$dir/t" "$dir/nothing-there" 2> "$dir/err"
 [ $? -eq 127 ] && [ "$(wc -l < "$dir/err")" -eq 1 ] && [ ! -e "$dir/t" ]
 ok $? "a command that does not exist"
 "$tool" record "$dir/t" "$dir/a.c" 2> "$dir/err"
 [ $? -eq 126 ] && [ "$(wc -l < "$dir/err")" -eq 1 ]
 ok $? "a command that is not executable"
+
+# A mistyped command must not cost the recording that was there.
+"$tool" record "$dir/good" true
+cp "$dir/good" "$dir/keep"
+ln -s good "$dir/link"
+bad=0
+for o in "$dir/good" "$dir/link"; do
+	for c in "$dir/nothing-there" "$dir/a.c" ""; do
+		"$tool" record "$o" "$c" 2> "$dir/err" && bad=1
+		cmp -s "$dir/good" "$dir/keep" && [ -L "$dir/link" ] || bad=1
+	done
+done
+ok $bad "what cannot be started leaves an older trace, and a link to it, as they were"
 
 # Not a file: one line, at once, and the command is not run.
 mkfifo "$dir/fifo"

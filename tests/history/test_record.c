@@ -502,6 +502,7 @@ static void test_not_run(void **state)
 	struct record_options opt = { .path = trace_path };
 	char *missing[] = { "/nonexistent/program", NULL };
 	char *no_program[] = { dir, NULL };
+	char *there[] = { "true", NULL };
 
 	(void)state;
 	unlink(trace_path);
@@ -512,7 +513,7 @@ static void test_not_run(void **state)
 	assert_int_equal(history_record(&opt, no_program, &res), 0);
 	assert_int_equal(res.status, 126);
 	opt.path = "/nonexistent/trace";
-	assert_int_equal(history_record(&opt, missing, &res), -ENOENT);
+	assert_int_equal(history_record(&opt, there, &res), -ENOENT);
 	assert_non_null(strstr(res.error, "/nonexistent/trace"));
 }
 
