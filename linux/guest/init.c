@@ -217,6 +217,8 @@ static void mount_rest(char **shares)
 	may_mount("hugetlbfs", "/dev/hugepages", NULL);
 	may_mount("tmpfs", "/run", "mode=755");
 	make_dir("/run/lock");
+	/* What changes settings of the machine looks whether this is there. */
+	make_dir("/run/anonrmap-guest");
 	may_mount("debugfs", "/sys/kernel/debug", NULL);
 	may_mount("tracefs", "/sys/kernel/tracing", NULL);
 	may_mount("cgroup2", "/sys/fs/cgroup", NULL);

@@ -5,6 +5,10 @@
 # timed) or counts (objects). Figures come out on stdout. The status is 1 if
 # any workload failed; the others run all the same.
 set -u
+if [ ! -e /run/anonrmap-guest ]; then
+	echo "guest.sh: this is not the guest of linux/lab" >&2
+	exit 2
+fi
 binaries=$1 form=$2 part=$3
 here=$(cd "$(dirname "$0")" && pwd)
 status=0

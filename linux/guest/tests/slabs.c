@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * slabs: prints "NAME COUNT" for the reverse map's slab caches: the objects that are left
- * once nothing waits to be freed any more. Run before and after everything else, by the
+ * once nothing waits to be freed any more. KSM is off afterwards. Run before and after everything else, by the
  * same shell, the counts show what was leaked.
  */
 #define _GNU_SOURCE
@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "lib/kernel.h"
 #include "lib/ktest.h"
+#include "lib/settings.h"
 
 /* Everything that was freed by call_rcu() is freed once a few grace periods are over. */
 static void settle(void)
@@ -30,6 +31,10 @@ int main(void)
 	};
 	unsigned int i;
 
+	if (!in_the_guest()) {
+		fprintf(stderr, "slabs: it switches KSM off: only in the guest of linux/lab\n");
+		return 2;
+	}
 	kernel_write("/sys/kernel/mm/ksm/run", "2");	/* its items hold anon_vmas */
 	kernel_write("/sys/kernel/mm/ksm/run", "0");
 	settle();

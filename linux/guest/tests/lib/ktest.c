@@ -20,15 +20,18 @@
 #include <unistd.h>
 #include "ktest.h"
 #include "kernel.h"
+#include "settings.h"
 
 static struct {
 	double seconds;
 	unsigned long rounds;		/* 0: by time */
 	uint64_t seed;
 	double limit;			/* seconds that a test may take in all */
+	bool list, host;
 } opt = { .seconds = 5, .seed = 0 };
 
 static double test_began;
+static volatile sig_atomic_t interrupted;	/* by this signal */
 static unsigned long rounds_done;
 
 volatile uint64_t *shared;
@@ -180,7 +183,10 @@ void shared_wait(unsigned int word, uint64_t at_least)
 
 /* -- One test ----------------------------------------------------------------------- */
 
-/* A cgroup below the caller's own, if the memory controller can be had there. */
+/*
+ * A cgroup below the root, which alone may have processes and controllers for its children;
+ * if the memory controller can be had there.
+ */
 static void cgroup_enter(const char *name)
 {
 	char path[300];
@@ -260,6 +266,9 @@ static void in_the_child(const struct ktest *test, int cgroup_pipe)
 	ssize_t n;
 
 	setpgid(0, 0);
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 	cgroup_enter(test->name);
 	n = write(cgroup_pipe, ktest_cgroup, sizeof(ktest_cgroup));
 	close(cgroup_pipe);
@@ -292,13 +301,15 @@ static int run_one(const struct ktest *test)
 	close(fds[0]);
 	if (n < 0)
 		cgroup[0] = 0;
-	while (!(got = waitpid(pid, &status, WNOHANG)) && now() < end)
+	while (!(got = waitpid(pid, &status, WNOHANG)) && now() < end && !interrupted)
 		nap(0.01);
 	if (!got) {
-		show_stacks(cgroup, pid);
+		if (!interrupted)
+			show_stacks(cgroup, pid);
 		status = -1;
 	}
 	kill_leftovers(cgroup, pid);
+	settings_restore();
 	return status;
 }
 
@@ -316,11 +327,32 @@ static bool selected(const char *name, int argc, char **argv)
 
 static void usage(const char *program)
 {
-	printf("%s [--seconds=N] [--rounds=N] [--seed=N] [--limit=SECONDS] [--list] [NAME...]\n"
-	       "NAME selects the tests whose names begin with it.\n", program);
+	fprintf(stderr, "%s [--seconds=N] [--rounds=N] [--seed=N] [--limit=SECONDS] [--list] [--host] "
+		"[NAME...]\n"
+		"NAME selects the tests whose names begin with it. --host: run outside the guest of\n"
+		"linux/lab; KSM, huge pages and cgroups of this machine are changed meanwhile.\n",
+		program);
 }
 
-static bool options(int argc, char **argv, bool *list)
+/* A number, not negative, and nothing else. */
+static bool seconds(const char *text, double *value)
+{
+	char *end;
+
+	*value = strtod(text, &end);
+	return *text && !*end && *value >= 0 && *value <= 1e9;
+}
+
+static bool whole(const char *text, uint64_t *value)
+{
+	char *end;
+
+	errno = 0;
+	*value = strtoull(text, &end, 0);
+	return *text >= '0' && *text <= '9' && !*end && !errno;
+}
+
+static bool options(int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "seconds", required_argument, NULL, 's' },
@@ -328,30 +360,74 @@ static bool options(int argc, char **argv, bool *list)
 		{ "seed", required_argument, NULL, 'S' },
 		{ "limit", required_argument, NULL, 'l' },
 		{ "list", no_argument, NULL, 'L' },
-		{ "help", no_argument, NULL, 'h' },
+		{ "host", no_argument, NULL, 'H' },
 		{ }
 	};
+	uint64_t rounds = 0;
+	bool good = true;
 	int c;
 
 	opt.seed = (uint64_t)time(NULL) % 1000000;
-	while ((c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+	while (good && (c = getopt_long(argc, argv, "", longs, NULL)) != -1) {
 		if (c == 's')
-			opt.seconds = atof(optarg);
+			good = seconds(optarg, &opt.seconds);
 		else if (c == 'r')
-			opt.rounds = strtoul(optarg, NULL, 0);
+			good = whole(optarg, &rounds);
 		else if (c == 'S')
-			opt.seed = strtoull(optarg, NULL, 0);
+			good = whole(optarg, &opt.seed);
 		else if (c == 'l')
-			opt.limit = atof(optarg);
+			good = seconds(optarg, &opt.limit);
 		else if (c == 'L')
-			*list = true;
+			opt.list = true;
+		else if (c == 'H')
+			opt.host = true;
 		else
 			return false;
 	}
+	if (!good)
+		fprintf(stderr, "%s: %s is not such a number\n", argv[0], optarg);
+	opt.rounds = rounds;
 	/* A slow emulated machine may need minutes to get through the checks at the end. */
 	if (opt.limit <= 0)
 		opt.limit = 120 + 10 * opt.seconds;
+	return good;
+}
+
+/* Every NAME has to be the beginning of a test's. */
+static bool names_are_known(int argc, char **argv, const struct ktest *const *tables)
+{
+	const struct ktest *const *table, *test;
+	bool found;
+	int i;
+
+	for (i = optind; i < argc; i++) {
+		found = false;
+		for (table = tables; *table; table++)
+			for (test = *table; test->name; test++)
+				found |= !strncmp(argv[i], test->name, strlen(argv[i]));
+		if (!found) {
+			fprintf(stderr, "%s: no test's name begins with %s; --list lists them\n",
+				argv[0], argv[i]);
+			return false;
+		}
+	}
 	return true;
+}
+
+static void on_signal(int sig)
+{
+	interrupted = sig;
+}
+
+/* Whoever ends the run early must not leave the machine's settings as a test has them. */
+static void catch_signals(void)
+{
+	static const int signals[] = { SIGINT, SIGTERM, SIGHUP };
+	struct sigaction act = { .sa_handler = on_signal };
+	size_t i;
+
+	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		sigaction(signals[i], &act, NULL);
 }
 
 static bool report(const struct ktest *test, unsigned int nr, int status, double took)
@@ -374,14 +450,46 @@ static bool report(const struct ktest *test, unsigned int nr, int status, double
 	return false;
 }
 
-int ktest_main(int argc, char **argv, const struct ktest *const *tables)
+static int run_tests(int argc, char **argv, const struct ktest *const *tables)
 {
 	unsigned int nr = 0, failed = 0;
 	const struct ktest *test;
-	bool list = false;
 
-	if (!options(argc, argv, &list)) {
+	for (; *tables; tables++) {
+		for (test = *tables; test->name && !interrupted; test++) {
+			double began = now();
+			int status;
+
+			if (!selected(test->name, argc, argv))
+				continue;
+			if (opt.list) {
+				printf("%s\n", test->name);
+				continue;
+			}
+			status = run_one(test);
+			if (interrupted)
+				return 128 + interrupted;
+			failed += !report(test, ++nr, status, now() - began);
+		}
+	}
+	if (interrupted)
+		return 128 + interrupted;
+	if (!opt.list)
+		printf("1..%u\n", nr);
+	return failed ? 1 : 0;
+}
+
+int ktest_main(int argc, char **argv, const struct ktest *const *tables)
+{
+	if (!options(argc, argv)) {
 		usage(argv[0]);
+		return 2;
+	}
+	if (!names_are_known(argc, argv, tables))
+		return 2;
+	if (!opt.list && !opt.host && !in_the_guest()) {
+		fprintf(stderr, "%s: this is not the guest of linux/lab: the tests change settings of "
+			"the machine while they run; --host runs them here\n", argv[0]);
 		return 2;
 	}
 	shared = mmap(NULL, SHARED_WORDS * sizeof(*shared), PROT_READ | PROT_WRITE,
@@ -392,25 +500,10 @@ int ktest_main(int argc, char **argv, const struct ktest *const *tables)
 		return 2;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	if (!list)
+	if (!opt.list) {
 		printf("TAP version 13\n# seed %llu\n", (unsigned long long)opt.seed);
-	for (; *tables; tables++) {
-		for (test = *tables; test->name; test++) {
-			double began = now();
-
-			if (!selected(test->name, argc, argv))
-				continue;
-			nr++;
-			if (list)
-				printf("%s\n", test->name);
-			else {
-				int status = run_one(test);
-
-				failed += !report(test, nr, status, now() - began);
-			}
-		}
+		settings_save();
+		catch_signals();
 	}
-	if (!list)
-		printf("1..%u\n", nr);
-	return failed ? 1 : 0;
+	return run_tests(argc, argv, tables);
 }

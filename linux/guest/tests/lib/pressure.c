@@ -153,9 +153,9 @@ void must_be_seen_young(void *at, size_t pages, void (*touch)(void *arg), void *
 	size_t i;
 	int fd;
 
+	need_file(IDLE_BITMAP);
 	fd = open(IDLE_BITMAP, O_RDWR | O_CLOEXEC);
-	if (fd < 0)
-		return;
+	must(fd >= 0, "page_idle: %s", strerror(errno));
 	for (i = 0; i < pages; i++) {
 		pfn = must_be_idle(fd, at + i * PG);
 		flush_tlb();
@@ -302,7 +302,8 @@ void must_migrate(pid_t pid, void *at, size_t pages)
 	size_t done, n;
 	int node;
 
-	for (node = 0; have_two_nodes() && node < 2; node++) {
+	need_two_nodes();
+	for (node = 0; node < 2; node++) {
 		for (done = 0; done < pages; done += n) {
 			n = pages - done < CHUNK ? pages - done : CHUNK;
 			must_migrate_chunk(pid, at + done * PG, n, node);
@@ -326,8 +327,9 @@ void must_swap_out(const pid_t *pids, unsigned int nr, void *at, size_t pages)
 	char text[200];
 	size_t i;
 
-	if (!have_swap() || (nr > 1 && !have_memory_reclaim()))
-		return;
+	need_swap();
+	if (nr > 1)
+		need_memory_reclaim();
 	for (tries = 0; tries < TRIES && pages_not_in_swap(pids, nr, at, pages); tries++) {
 		if (nr == 1 && tries % 4 != 3) {
 			pageout(pids[0], at, pages);

@@ -54,10 +54,10 @@ void pageout(pid_t pid, void *at, size_t pages);
 /*
  * The range is quiet: nobody maps, unmaps or writes. Every page must be found:
  * migration must take each one to the other node (it cannot while a mapping of it is
- * missed: the page stays mapped). Where there is one node nothing is checked.
+ * missed: the page stays mapped). Where there is one node, the test is skipped.
  */
 void must_migrate(pid_t pid, void *at, size_t pages);
-/* The same by swapping out; @pids are all that map the pages, in each of which they must go. */
+/* The same by swapping out; @pids are all that map the pages, in each of which they must go. No swap: a skip. */
 void must_swap_out(const pid_t *pids, unsigned int nr, void *at, size_t pages);
 /* Both, in the calling process, for pages that nobody else maps. */
 void must_be_found(void *at, size_t pages);
