@@ -91,6 +91,8 @@ int cli_compare(const char *path, const char *name, const struct cli_replay_opti
 	ret = history_replay_facts(path, facts, why, sizeof(why));
 	if (ret)
 		return fail(report, name, why, ret);
+	if (facts->truncated && !facts->events)
+		return fail(report, name, facts->warning, -EINVAL);
 	if (facts->truncated)
 		cli_error("%s: warning: %s; what is there is used", name, facts->warning);
 	report->check_given = opt->check_given;

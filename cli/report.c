@@ -297,10 +297,12 @@ static void verdict(const struct table *t)
 {
 	const struct report *r = t->report;
 	uint64_t findings = 0, lost = 0;
+	bool walked = true;
 
 	for (size_t i = 0; i < r->ntopologies; i++) {
 		findings += report_findings(&r->topologies[i].result);
 		lost += missed(&r->topologies[i].result);
+		walked &= !!folios(&r->topologies[i].result);
 	}
 	fputc('\n', t->out);
 	if (findings)
@@ -308,6 +310,8 @@ static void verdict(const struct table *t)
 			t->plain, number(findings), number(lost));
 	else if (r->check == UM_CHECK_OFF)
 		fprintf(t->out, "%sdone%s: nothing was checked\n", t->good, t->plain);
+	else if (!walked)
+		fprintf(t->out, "done: nothing was checked, as no page was mapped\n");
 	else
 		fprintf(t->out, "%sok%s: no walk missed a mapping, nothing read was wrong, no "
 			"invariant broke\n", t->good, t->plain);

@@ -7,8 +7,8 @@
  *
  * Several threads: in bursts. They share two address spaces, in which each has its own arena,
  * and have others of their own, mostly children of the shared ones. In the background pages are
- * reclaimed, migrated, aged and merged. Between bursts everybody has stopped, and
- * all of the world is checked.
+ * reclaimed, migrated, aged and merged, but for the last part of a burst: reclaim would leave
+ * nothing mapped. Between bursts everybody has stopped, and all of the world is checked.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -22,7 +22,8 @@
 /* Half of what lies between two arenas keeps stacks, which want a gap, apart. */
 #define ARENA_STRIDE	(2 * ARENA_PAGES * UM_PAGE_SIZE)
 #define SHARED_MMS	2
-#define BURST		400		/* operations of a thread */
+#define BURST		200		/* operations of a thread */
+#define QUIET		50		/* of them, the last ones, with nothing in the background */
 #define WORLD_PAGES	8192UL		/* so few that memory is short at times */
 #define WORLD_PAGES_THREAD 6144UL	/* and for each thread more */
 #define CHECK_ALL_EVERY	64		/* one thread: operations between looks at everything */
@@ -93,7 +94,8 @@ static void init_actor(struct check_actor *actor, struct checker *checker, unsig
 	actor->id = id;
 	actor->arena.start = ARENA_START + id * ARENA_STRIDE;
 	actor->arena.pages = ARENA_PAGES;
-	check_random_seed(actor, checker->options->seed + id);
+	/* A thread of its own in each seed; the first one's numbers are those of one thread. */
+	check_random_seed(actor, checker->options->seed + id * UINT64_C(0x9e3779b97f4a7c15));
 }
 
 static void end_actor(struct check_actor *actor)
@@ -122,12 +124,16 @@ static bool time_is_up(const struct checker *checker)
 static void print_repeat(const struct checker *checker, const struct check_actor *actor)
 {
 	const struct um_check_options *options = checker->options;
+	uint64_t all = 0;
+	unsigned int i;
 
+	for (i = 0; i < checker->threads; i++)
+		all += actor[i].ops;
 	fprintf(checker->log,
 		"finding after operation %llu of thread %u; to repeat:\n"
 		"anonrmap check --seed %llu --ops %llu --threads %u --topology %s%s\n",
 		(unsigned long long)actor->ops, actor->id, (unsigned long long)options->seed,
-		(unsigned long long)(checker->cut_short ? actor->ops : options->ops),
+		(unsigned long long)(checker->cut_short ? all : options->ops),
 		checker->threads,
 		options->topology ? options->topology : "regular",
 		options->faults ? " --faults" : "");
@@ -169,13 +175,18 @@ static void background_run(void *arg)
 		background->work(background->checker->world, 32);
 }
 
+/* Operations of each thread: all of them together are no fewer than were asked for. */
+static uint64_t share_of(const struct checker *checker)
+{
+	return (checker->options->ops + checker->threads - 1) / checker->threads;
+}
+
+/* Up to @actor->until; less if the time is up, or there is no memory for an address space. */
 static void actor_run(void *arg)
 {
 	struct check_actor *actor = arg;
-	const struct um_check_options *options = actor->checker->options;
-	uint64_t share = options->ops / actor->checker->threads, i;
 
-	for (i = 0; i < BURST && actor->ops < share; i++) {
+	while (actor->ops < actor->until) {
 		if (check_need_mm(actor))
 			return;
 		check_op(actor);
@@ -184,14 +195,49 @@ static void actor_run(void *arg)
 	}
 }
 
-static int run_burst(struct checker *checker, struct check_actor *actors)
+/* Each thread does its next @ops operations, or what is left of its share. */
+static int run_actors(struct checker *checker, struct check_actor *actors, uint64_t ops)
+{
+	struct kshim_thread *threads[MAX_THREADS] = { NULL };
+	uint64_t share = share_of(checker);
+	unsigned int i;
+	int err = 0;
+
+	for (i = 0; i < checker->threads; i++) {
+		actors[i].until = actors[i].ops + ops < share ? actors[i].ops + ops : share;
+		threads[i] = kshim_thread_create(actor_run, &actors[i], "check");
+		err = threads[i] ? err : -ENOMEM;
+	}
+	for (i = 0; i < checker->threads; i++)
+		if (threads[i])
+			kshim_thread_join(threads[i]);
+	return err;
+}
+
+/* Operations that all threads have done; and how many are left for whom most are left for. */
+static uint64_t ops_done(const struct checker *checker, const struct check_actor *actors,
+			 uint64_t *left)
+{
+	uint64_t share = share_of(checker), done = 0;
+	unsigned int i;
+
+	*left = 0;
+	for (i = 0; i < checker->threads; i++) {
+		done += actors[i].ops;
+		if (share - actors[i].ops > *left)
+			*left = share - actors[i].ops;
+	}
+	return done;
+}
+
+static int run_burst(struct checker *checker, struct check_actor *actors, uint64_t left)
 {
 	struct background background[] = {
 		{ .work = um_reclaim }, { .work = um_migrate }, { .work = um_ksm_scan },
 		{ .work = um_age },
 	};
-	struct kshim_thread *threads[MAX_THREADS] = { NULL };
 	const size_t nr = sizeof(background) / sizeof(background[0]);
+	uint64_t quiet = left < BURST ? (left + 3) / 4 : QUIET;
 	unsigned int i;
 	int err = 0;
 
@@ -201,19 +247,14 @@ static int run_burst(struct checker *checker, struct check_actor *actors)
 							   "kernel");
 		err = background[i].thread ? err : -ENOMEM;
 	}
-	for (i = 0; i < checker->threads; i++) {
-		threads[i] = kshim_thread_create(actor_run, &actors[i], "check");
-		err = threads[i] ? err : -ENOMEM;
-	}
-	for (i = 0; i < checker->threads; i++)
-		if (threads[i])
-			kshim_thread_join(threads[i]);
+	if (!err)
+		err = run_actors(checker, actors, (left < BURST ? left : BURST) - quiet);
 	for (i = 0; i < nr; i++) {
 		__atomic_store_n(&background[i].stop, true, __ATOMIC_RELAXED);
 		if (background[i].thread)
 			kshim_thread_join(background[i].thread);
 	}
-	return err;
+	return err ? err : run_actors(checker, actors, quiet);
 }
 
 /* Address spaces that all threads use, each in its arena. */
@@ -241,16 +282,21 @@ static int make_shared(struct checker *checker, struct check_actor *actors)
 
 static int run_threads(struct checker *checker, struct check_actor *actors)
 {
-	uint64_t share = checker->options->ops / checker->threads;
+	uint64_t before, done = 0, left = share_of(checker);
 	int err = make_shared(checker, actors);
 
-	while (!err && actors[0].ops < share && !checker->cut_short) {
-		err = run_burst(checker, actors);
+	while (!err && left && !checker->cut_short) {
+		before = done;
+		err = run_burst(checker, actors, left);
 		if (!err && um_check_all(checker->world))
 			err = -EIO;
 		if (um_findings(checker->world))
 			err = -EIO;
-		checker->cut_short = actors[0].ops < share && time_is_up(checker);
+		done = ops_done(checker, actors, &left);
+		checker->cut_short = left && time_is_up(checker);
+		/* Nobody has got an address space, and nobody is left who would free one. */
+		if (!err && done == before && !checker->cut_short)
+			err = -ENOMEM;
 	}
 	if (err == -EIO)
 		print_repeat(checker, actors);

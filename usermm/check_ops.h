@@ -44,6 +44,7 @@ struct check_actor {
 	unsigned int id;
 	uint64_t random[4];
 	uint64_t ops;			/* done so far */
+	uint64_t until;			/* so many are to be done before all meet */
 	struct check_arena arena;
 	struct check_mm mms[CHECK_MM_SLOTS];
 	struct um_vma_info vmas[CHECK_VMAS];

@@ -26,6 +26,18 @@ ok $? "a topology that misses mappings: verdict"
 "$anonrmap" check --seed 5 --ops 200 > /dev/full 2> "$dir/err"
 is 2 $? "full disk"
 
+# Pages are mapped when everybody stands still, also in a short run.
+for threads in 2 4 64; do
+	try check --seed 3 --ops 63 --threads $threads --json
+	json 'all(t["replayed"]["events"] >= 63 and t["walks"]["folios"] > 0
+	      for t in d["topologies"])' "$threads threads, 63 operations: all done, and checked"
+done
+try check --seed 3 --time 2 --threads 4 --json
+json 'all(t["walks"]["folios"] > 100 for t in d["topologies"])' "four threads for two seconds"
+try check --seed 5 --ops 1
+[ $status -eq 0 ] && grep -q "nothing was checked" "$dir/out" && ! grep -q "^ok" "$dir/out"
+ok $? "no page, no ok"
+
 # Allocations that fail.
 try check --seed 5 --ops 400 --faults
 is 0 $status "400 operations, each with its allocations failing"

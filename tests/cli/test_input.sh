@@ -57,6 +57,11 @@ for c in show replay; do
 	is 2 $? "$c --json: full disk"
 done
 
+# Within the first chunk: there is a header, and no event.
+head -c 100 "$dir/good" > "$dir/none"
+gives 0 "warning: truncated" "show: no event is whole" show "$dir/none"
+gives 2 "truncated" "replay: no event is whole" replay "$dir/none"
+
 # The last events of a chunk may be lost: nothing else may happen.
 worst=0
 for len in $(seq 1 $((size - 1))); do
