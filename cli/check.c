@@ -8,6 +8,7 @@
 
 #include "check.h"
 #include "cli.h"
+#include "../schedules/options.h"
 
 #define DEFAULT_OPS	20000
 #define ROUND_OPS	5000		/* with --time */
@@ -64,7 +65,7 @@ struct check_args {
 	char *topologies[REPORT_TOPOLOGIES];
 	size_t ntopologies;
 	bool json;
-	bool schedules;			/* another program's business */
+	const char *schedules;		/* an option that makes it another program's business */
 };
 
 static uint64_t number(const char *name, const char *text, uint64_t min, uint64_t max,
@@ -72,7 +73,7 @@ static uint64_t number(const char *name, const char *text, uint64_t min, uint64_
 {
 	uint64_t n = 0;
 
-	if (!cli_number(text, max, &n) || n < min)
+	if (!option_number(text, max, &n) || n < min)
 		argp_error(state, "--%s %s: not a whole number from %llu to %llu", name, text,
 			   (unsigned long long)min, (unsigned long long)max);
 	return n;
@@ -128,7 +129,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		break;
 	case ARGP_KEY_SUCCESS:
 		if (args->schedules && args->not_schedules)
-			argp_error(state, "--%s: not with --schedules", args->not_schedules);
+			argp_error(state, "--%s: not with --%s", args->not_schedules,
+				   args->schedules);
 		if (args->faults && args->threads > 1)
 			argp_error(state, "--faults: with one thread only");
 		if (args->seconds && !args->ops_given)

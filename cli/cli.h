@@ -53,16 +53,6 @@ extern const struct argp cli_replay_argp;
  */
 const char *cli_topologies(char *text, char **names, size_t *count);
 
-/**
- * cli_number - parse a decimal number
- * @text: text
- * @max: largest number permitted
- * @number: gets the number
- *
- * Return: whether it is one.
- */
-bool cli_number(const char *text, uint64_t max, uint64_t *number);
-
 /* message.c */
 
 /**
@@ -149,7 +139,7 @@ int cli_recording(const char *path, char **argv, struct record_result *res, bool
 
 /* schedules.c */
 
-/* Options of the program that chooses schedules. The input is a bool: one was given. */
+/* Options of the program that chooses schedules. The input, a const char *: one that was given. */
 extern const struct argp cli_schedules_argp;
 
 /**

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "../schedules/options.h"
 
 enum { KEY_TOPOLOGY = 't', KEY_CHECK = 'c', KEY_RECLAIM = 'r', KEY_MIGRATE = 'm', KEY_JSON = 'j' };
 
@@ -20,23 +21,6 @@ static const struct argp_option options[] = {
 	{ "json", KEY_JSON, NULL, 0, "Report as one JSON document", 1 },
 	{ 0 }
 };
-
-bool cli_number(const char *text, uint64_t max, uint64_t *number)
-{
-	uint64_t n = 0;
-
-	if (!*text)
-		return false;
-	for (; *text; text++) {
-		unsigned int digit = *text - '0';
-
-		if (digit > 9 || n > (max - digit) / 10)
-			return false;
-		n = n * 10 + digit;
-	}
-	*number = n;
-	return true;
-}
 
 const char *cli_topologies(char *text, char **names, size_t *count)
 {
@@ -70,7 +54,7 @@ static unsigned int percent(const char *name, const char *text, struct argp_stat
 {
 	uint64_t n = 0;
 
-	if (!cli_number(text, 100, &n))
+	if (!option_number(text, 100, &n))
 		argp_error(state, "--%s %s: not a whole number from 0 to 100", name, text);
 	return n;
 }

@@ -22,15 +22,17 @@ static const struct argp_option options[] = {
 
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
-	bool *wanted = state->input;
+	const char **given = state->input;
 
 	(void)arg;
 	switch (key) {
 	case ARGP_KEY_ARG:
 		/* The other program knows whether it has a use for that. */
-		return *wanted ? 0 : ARGP_ERR_UNKNOWN;
+		return *given ? 0 : ARGP_ERR_UNKNOWN;
 	case KEY_SCHEDULES ... KEY_LIST:
-		*wanted = true;
+		for (size_t i = 0; options[i].name; i++)
+			if (options[i].key == key && !*given)
+				*given = options[i].name;
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Scenarios in processes of their own, several at a time; and what becomes of them. */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,6 +42,14 @@ static void note_death(struct outcome *outcome, int status)
 	else
 		snprintf(outcome->text, sizeof(outcome->text), "exit status %d",
 			 WEXITSTATUS(status));
+}
+
+/* No process could be had for it. */
+static void note_no_process(struct outcome *outcome, int error)
+{
+	outcome->findings = 1;
+	strcpy(outcome->kind, KIND_CANNOT);
+	snprintf(outcome->text, sizeof(outcome->text), "no process: %s", strerror(error));
 }
 
 /* -- Somebody who looks whether it goes on ------------------------------------------------ */
@@ -98,6 +107,8 @@ static int start(void (*fn)(void *arg), void *arg, struct outcome *outcome)
 	if (!pid) {
 		/* Whoever stops us does not have to know of it. */
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* ^C is for the one that counts; it ends us. */
+		signal(SIGINT, SIG_IGN);
 		watch(outcome);
 		fn(arg);
 		fflush(NULL);
@@ -116,10 +127,11 @@ void jobs_isolated(void (*fn)(void *arg), void *arg, struct outcome *outcome)
 	memset(outcome, 0, sizeof(*outcome));
 	pid = start(fn, arg, outcome);
 	if (pid < 0) {
-		note_death(outcome, 1 << 8);
+		note_no_process(outcome, errno);
 		return;
 	}
-	waitpid(pid, &status, 0);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
 	note_death(outcome, status);
 }
 
@@ -136,14 +148,13 @@ static void run_job(void *arg)
 			options->limit, job->outcome);
 }
 
-static void finish(struct job *job, int status)
+static void finish(struct job *job)
 {
 	struct schedule *schedule;
 
 	job->pid = 0;
-	note_death(job->outcome, status);
 	job->outcome->ns = now_ns() - job->began;
-	if (!job->outcome->findings)
+	if (!job->outcome->findings || outcome_cannot(job->outcome))
 		return;
 	job->schedule = schedule_text(job->scenario, job->topology, job->outcome);
 	if (!job->options->minimise || !job->schedule)
@@ -157,20 +168,56 @@ static void finish(struct job *job, int status)
 	free(schedule);
 }
 
-void jobs_run(struct job *jobs, unsigned int nr, unsigned int at_a_time)
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int sig)
 {
+	interrupted = sig;
+}
+
+static void start_job(struct job *job, unsigned int *running)
+{
+	job->began = now_ns();
+	job->pid = start(run_job, job, job->outcome);
+	if (job->pid > 0) {
+		++*running;
+		return;
+	}
+	note_no_process(job->outcome, errno);
+	finish(job);
+	if (!job->options->json)
+		report_job(job);
+}
+
+/* What they have counted so far is in shared memory, and stays. */
+static void stop_jobs(struct job *jobs, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++) {
+		if (jobs[i].pid <= 0)
+			continue;
+		kill(jobs[i].pid, SIGKILL);
+		while (waitpid(jobs[i].pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		jobs[i].pid = 0;
+		jobs[i].outcome->ns = now_ns() - jobs[i].began;
+		if (!jobs[i].options->json)
+			report_job(&jobs[i]);
+	}
+}
+
+int jobs_run(struct job *jobs, unsigned int nr, unsigned int at_a_time)
+{
+	const struct sigaction act = { .sa_handler = on_signal };
 	unsigned int next = 0, running = 0, i;
 	int status, pid;
 
-	while (next < nr || running) {
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+	while ((next < nr || running) && !interrupted) {
 		if (next < nr && running < at_a_time) {
-			jobs[next].began = now_ns();
-			jobs[next].pid = start(run_job, &jobs[next], jobs[next].outcome);
-			if (jobs[next].pid > 0)
-				running++;
-			else
-				finish(&jobs[next], 1 << 8);
-			next++;
+			start_job(&jobs[next++], &running);
 			continue;
 		}
 		pid = wait(&status);
@@ -180,8 +227,11 @@ void jobs_run(struct job *jobs, unsigned int nr, unsigned int at_a_time)
 		if (i == next)
 			continue;
 		running--;
-		finish(&jobs[i], status);
+		note_death(jobs[i].outcome, status);
+		finish(&jobs[i]);
 		if (!jobs[i].options->json)
 			report_job(&jobs[i]);
 	}
+	stop_jobs(jobs, next);
+	return interrupted;
 }

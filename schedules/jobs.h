@@ -2,7 +2,19 @@
 #ifndef SCHEDULES_JOBS_H
 #define SCHEDULES_JOBS_H
 /* Processes: each scenario runs in one of its own, as a run that fails ends it. */
+#include <string.h>
 #include "engine.h"
+
+/*
+ * The kind of what is no finding: there were no memory, threads or processes to run it with.
+ * A kind, so that a run can say it in the way that it says all else.
+ */
+#define KIND_CANNOT	"not possible"
+
+static inline bool outcome_cannot(const struct outcome *outcome)
+{
+	return !strcmp(outcome->kind, KIND_CANNOT);
+}
 
 /* What main() was told. */
 struct options {
@@ -34,8 +46,8 @@ void jobs_isolated(void (*fn)(void *arg), void *arg, struct outcome *outcome);
 /* Shared memory, zeroed; NULL without memory. */
 struct outcome *jobs_outcome(void);
 
-/* Runs all of them, some at a time. */
-void jobs_run(struct job *jobs, unsigned int nr, unsigned int at_a_time);
+/* Runs all of them, some at a time. Returns 0, or the signal that ended it early. */
+int jobs_run(struct job *jobs, unsigned int nr, unsigned int at_a_time);
 
 /* minimise.c: the shortest schedule that fails in the same way; @schedule is changed. */
 int minimise(struct schedule *schedule, struct outcome *outcome);
@@ -46,9 +58,16 @@ int minimise_text(const char *text, bool json);
 
 /* report.c */
 void report_job(const struct job *job);
-void report_total(const struct job *jobs, unsigned int nr);
-int report_json(const struct job *jobs, unsigned int nr);
-int report_schedule(const char *text, const struct outcome *outcome, bool json);
+/* @sig: the signal that ended it early, or 0. */
+void report_total(const struct job *jobs, unsigned int nr, int sig);
+/* The scenarios that are @wanted. Returns STATUS_OK. */
+int report_list_json(const struct options *options,
+		     bool (*wanted)(const struct schedule_scenario *scenario,
+				    const struct options *options));
+int report_json(const struct job *jobs, unsigned int nr, int sig);
+/* @misfit: where the run left the given schedule, or NULL. Returns an exit status. */
+int report_schedule(const char *text, const struct outcome *outcome, const char *misfit,
+		    bool json);
 
 enum { STATUS_OK, STATUS_FINDING, STATUS_USAGE, STATUS_CANNOT };
 

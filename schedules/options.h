@@ -1,6 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 #ifndef SCHEDULES_OPTIONS_H
 #define SCHEDULES_OPTIONS_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A decimal number, and nothing else, up to @max. */
+bool option_number(const char *text, uint64_t max, uint64_t *number);
+/* Is a word one of a list with commas? Without a list (NULL), yes. */
+bool option_listed(const char *list, const char *word, size_t len);
+
 /*
  * Options of anonrmap-schedules that anonrmap check has, too, and hands on to it: a part of
  * an argp table each, so that --help says the same. They have no short forms.

@@ -5,6 +5,8 @@
  * The process that runs it writes one line for each access, with an address of code. Here
  * these become functions and lines, by addr2line(1) where there is one.
  */
+#include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,14 +29,18 @@ static void try_schedule(void *arg)
 	follow(attempt->schedule->segments, attempt->schedule->nr, attempt->out >= 0);
 }
 
-/* One process that answers for all: a block for each address, each with a line before it. */
-static FILE *names_of(const char *trace_path)
+/*
+ * One process that answers for all: a block for each address, each with a line before it.
+ * The trace has no name any more: the shell gets its descriptor.
+ */
+static FILE *names_of(int trace)
 {
 	char command[512];
 
 	snprintf(command, sizeof(command),
-		 "sed -n 's/.* @\\([0-9a-f,]*\\) .*/\\1/p' %s | tr , '\\n' | "
-		 "addr2line -a -f -i -p -e /proc/%d/exe 2>/dev/null", trace_path, (int)getpid());
+		 "sed -n 's/.* @\\([0-9a-f,]*\\) .*/\\1/p' /proc/%d/fd/%d | tr , '\\n' | "
+		 "addr2line -a -f -i -p -e /proc/%d/exe 2>/dev/null", (int)getpid(), trace,
+		 (int)getpid());
 	return popen(command, "r");
 }
 
@@ -85,13 +91,14 @@ static unsigned int nr_addresses(const char *text)
 	return nr;
 }
 
-static void print_trace(FILE *trace, const char *path)
+static void print_trace(FILE *trace)
 {
-	FILE *names = names_of(path);
+	FILE *names = names_of(fileno(trace));
 	char line[512], name[512];
 	unsigned int last = ~0U;
 
-	while (fgets(line, sizeof(line), trace)) {
+	rewind(trace);
+	while (fgets(line, sizeof(line), trace) && !ferror(stdout)) {
 		char *at = strstr(line, " @");
 		unsigned int thread = line[0] - '0';
 
@@ -125,35 +132,86 @@ static struct schedule *parse(const char *text)
 	return NULL;
 }
 
+/*
+ * Where the run was another one than the schedule says, or NULL. To follow() it does not
+ * matter, as minimise() tries things. A failure ends a run, so that a rest is left.
+ */
+static const char *misfit(const struct schedule *schedule, const struct outcome *outcome)
+{
+	static char text[128];
+	unsigned int i;
+
+	if (outcome->findings)
+		return NULL;
+	for (i = 0; i < schedule->nr; i++) {
+		const struct segment *want = &schedule->segments[i], *got = &outcome->segments[i];
+
+		if (i < outcome->nr_segments && got->thread == want->thread &&
+		    (!want->preempted || (got->preempted && got->steps == want->steps)))
+			continue;
+		snprintf(text, sizeof(text), "turn %u of it, thread %u, is not possible there",
+			 i + 1, want->thread);
+		return text;
+	}
+	if (schedule->bound == schedule_preemptions(outcome->segments, outcome->nr_segments))
+		return NULL;
+	snprintf(text, sizeof(text), "it says %u preemptions, and has %u", schedule->bound,
+		 schedule_preemptions(outcome->segments, outcome->nr_segments));
+	return text;
+}
+
+/* A file that is gone when we are, whatever ends us. */
+static FILE *unnamed_file(void)
+{
+	const char *dir = getenv("TMPDIR");
+	char path[PATH_MAX];
+	FILE *file;
+	int fd;
+
+	if (!dir || !*dir)
+		dir = "/tmp";
+	if (snprintf(path, sizeof(path), "%s/anonrmap-trace-XXXXXX", dir) >= (int)sizeof(path))
+		return NULL;
+	fd = mkstemp(path);
+	if (fd < 0) {
+		fprintf(stderr, "anonrmap: cannot make a file in %s: %s\n", dir,
+			strerror(errno));
+		return NULL;
+	}
+	unlink(path);
+	file = fdopen(fd, "w+");
+	if (!file)
+		close(fd);
+	return file;
+}
+
 int replay(const char *text, bool json)
 {
 	struct schedule *schedule = parse(text);
 	struct attempt attempt = { .schedule = schedule, .out = -1 };
-	char path[] = "/tmp/anonrmap-trace-XXXXXX", *again;
-	FILE *trace;
+	FILE *trace = NULL;
+	char *again;
 	int status;
 
 	if (!schedule)
 		return STATUS_USAGE;
 	attempt.outcome = jobs_outcome();
-	attempt.out = json ? -1 : mkstemp(path);
-	if (!attempt.outcome || (!json && attempt.out < 0)) {
-		fprintf(stderr, "anonrmap: no memory, or no room in /tmp\n");
+	if (!json)
+		trace = unnamed_file();
+	if (!attempt.outcome || (!json && !trace)) {
+		fprintf(stderr, "anonrmap: no memory, or no room for the trace\n");
 		free(schedule);
 		return STATUS_CANNOT;
 	}
+	if (trace)
+		attempt.out = fileno(trace);
 	jobs_isolated(try_schedule, &attempt, attempt.outcome);
-	if (!json) {
-		trace = fopen(path, "r");
-		if (trace) {
-			print_trace(trace, path);
-			fclose(trace);
-		}
-		close(attempt.out);
-		unlink(path);
+	if (trace) {
+		print_trace(trace);
+		fclose(trace);
 	}
 	again = schedule_text(schedule->scenario, schedule->topology, attempt.outcome);
-	status = report_schedule(again, attempt.outcome, json);
+	status = report_schedule(again, attempt.outcome, misfit(schedule, attempt.outcome), json);
 	free(again);
 	free(schedule);
 	return status;
@@ -162,6 +220,7 @@ int replay(const char *text, bool json)
 int minimise_text(const char *text, bool json)
 {
 	struct schedule *schedule = parse(text);
+	const char *bad = NULL;
 	struct outcome *outcome;
 	char *shorter;
 	int status;
@@ -174,9 +233,11 @@ int minimise_text(const char *text, bool json)
 		free(schedule);
 		return STATUS_CANNOT;
 	}
-	minimise(schedule, outcome);
+	/* Without a failure @schedule is as it was, and @outcome that of its run. */
+	if (minimise(schedule, outcome))
+		bad = misfit(schedule, outcome);
 	shorter = schedule_text(schedule->scenario, schedule->topology, outcome);
-	status = report_schedule(shorter, outcome, json);
+	status = report_schedule(shorter, outcome, bad, json);
 	free(shorter);
 	free(schedule);
 	return status;

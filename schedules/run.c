@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "engine.h"
+#include "jobs.h"
 
 /* Enough for a few huge pages; the world's tables are made for each run. */
 #define WORLD_PAGES	2048
@@ -87,14 +88,16 @@ void run_complete(void)
 bool run_once(void)
 {
 	static void (*const fns[])(void *) = { thread_0, thread_1, thread_2, thread_3 };
+	int err;
 
 	kshim_sched_reset();
 	turns_begin();
 	memset(&run, 0, sizeof(run));
 	run.topology = config.topology;
 	run.lazy = !strcmp(run.topology, "lazy");
-	if (has_world() && um_world_create(&config, &run.world)) {
-		turns_finding("engine", "no world");
+	err = has_world() ? um_world_create(&config, &run.world) : 0;
+	if (err) {
+		turns_finding(KIND_CANNOT, strerror(-err));
 		return false;
 	}
 	scenario->setup(&run);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "engine.h"
+#include "options.h"
 
 const struct schedule_scenario *schedule_scenario_find(const char *name)
 {
@@ -105,12 +106,14 @@ const char *schedule_parse(const char *text, struct schedule *schedule)
 	snprintf(name, sizeof(name), "%.*s", (int)(colon - text), text);
 	snprintf(schedule->topology, sizeof(schedule->topology), "%.*s",
 		 (int)(next - colon - 1), colon + 1);
+	if (strspn(next + 1, "0123456789") > 7)
+		return "there are too many preemptions";
 	schedule->bound = strtoul(next + 1, &end, 10);
 	schedule->nr = 0;
 	schedule->scenario = schedule_scenario_find(name);
 	if (!schedule->scenario)
 		return "there is no such scenario";
-	if (!strstr(schedule->scenario->topologies, schedule->topology))
+	if (!option_listed(schedule->scenario->topologies, colon + 1, next - colon - 1))
 		return "the scenario is not for that topology";
 	if (*end != ':')
 		return "it is not SCENARIO:TOPOLOGY:PREEMPTIONS:TURNS";

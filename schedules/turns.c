@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "engine.h"
+#include "jobs.h"
 
 /* More accesses than any scenario makes: it does not end. */
 #define MAX_STEPS	2000000U
@@ -99,7 +100,7 @@ void turns_prepare(struct outcome *new_outcome, unsigned int nr_threads)
 
 	outcome = new_outcome;
 	if (kshim_sched_start(&ops, nr_threads))
-		failed("engine", "threads cannot be started", true);
+		failed(KIND_CANNOT, "threads cannot be started", true);
 }
 
 void turns_begin(void)
