@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* anonrmap check: random operations, everything checked. */
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -144,6 +145,22 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	return 0;
 }
 
+static int interrupted;			/* by this signal; accessed atomically */
+
+static void on_signal(int sig)
+{
+	__atomic_store_n(&interrupted, sig, __ATOMIC_RELAXED);
+}
+
+/* They end the run as if its time were up. */
+static void catch_signals(void)
+{
+	const struct sigaction act = { .sa_handler = on_signal };
+
+	sigaction(SIGINT, &act, NULL);
+	sigaction(SIGTERM, &act, NULL);
+}
+
 static uint64_t made_up_seed(void)
 {
 	uint32_t seed;
@@ -247,6 +264,7 @@ static int check_on(const struct check_args *args, struct report_topology *t,
 		.check = UM_CHECK_FULL,
 		.log = cli_findings_open(),
 		.faults = args->faults,
+		.stop = &interrupted,
 	};
 	struct um_check_result result;
 	uint64_t began = now_ns();
@@ -284,6 +302,7 @@ static int check_all(const struct check_args *args, struct report *report,
 
 	report->check = UM_CHECK_FULL;
 	report->check_given = true;
+	report->random = true;
 	report->ntopologies = 0;
 	for (size_t i = 0; i < args->ntopologies; i++) {
 		struct report_topology *t = &report->topologies[i];
@@ -331,7 +350,7 @@ static int check_rounds(struct check_args *args, struct report *report, struct c
 		if (done->seeds)
 			json_object_array_add(done->seeds, json_object_new_uint64(args->seed));
 		status = check_all(args, report, done, end);
-	} while (status == CLI_OK && now_ns() < end && done->rounds < MAX_ROUNDS &&
+	} while (status == CLI_OK && !interrupted && now_ns() < end && done->rounds < MAX_ROUNDS &&
 		 !ferror(stdout));
 	return status;
 }
@@ -357,6 +376,9 @@ static int print(const struct check_args *args, const struct report *report,
 			printf("%llu allocations failed, and %llu calls by that, one of them %llu times\n",
 			       (unsigned long long)done->injected,
 			       (unsigned long long)done->denied, (unsigned long long)done->most);
+		if (interrupted)
+			printf("interrupted after %llu operations\n",
+			       (unsigned long long)done->operations);
 		printf("to repeat%s: %s\n", args->seconds ? " the last round" : "", repeat);
 		return CLI_OK;
 	}
@@ -373,6 +395,7 @@ static int print(const struct check_args *args, const struct report *report,
 	add_number(random, "injected", done->injected);
 	add_number(random, "denied", done->denied);
 	add_number(random, "most_of_one_call", done->most);
+	json_object_object_add(random, "interrupted", json_object_new_boolean(interrupted));
 	json_object_object_add(doc, "random", random);
 	if (!report_print_json(doc, stdout))
 		return CLI_OK;
@@ -414,6 +437,7 @@ int cli_check(int argc, char **argv)
 		fflush(stdout);
 	}
 	done.seeds = args.json ? json_object_new_array() : NULL;
+	catch_signals();
 	um_thread_register();
 	status = check_rounds(&args, report, &done);
 	um_thread_unregister();
@@ -421,11 +445,12 @@ int cli_check(int argc, char **argv)
 	if (status == CLI_OK || status == CLI_FINDING) {
 		int printed = print(&args, report, &done, repeat);
 
-		if (printed)
+		/* A finding is the more important news. */
+		if (printed && status == CLI_OK)
 			status = printed;
 	}
 	json_object_put(done.seeds);
 	free(report);
 	free(args.list);
-	return status;
+	return status == CLI_OK && interrupted ? 128 + interrupted : status;
 }

@@ -129,13 +129,15 @@ int cli_compare(const char *path, const char *name, const struct cli_replay_opti
 /**
  * cli_recording - record a command; messages on stderr
  * @path: trace to write
+ * @kept: it stays, also if it is not complete
  * @argv: command
  * @res: gets the result
  * @failed: gets whether there is no (complete) trace: return the status at once
  *
  * Return: exit status: the command's, or why there is no trace.
  */
-int cli_recording(const char *path, char **argv, struct record_result *res, bool *failed);
+int cli_recording(const char *path, bool kept, char **argv, struct record_result *res,
+		  bool *failed);
 
 /* schedules.c */
 

@@ -26,7 +26,7 @@ static const char doc[] =
 "Exit status: 0 all well; 1 a walk missed a mapping or an invariant broke; 2 usage, or "
 "a file that cannot be read, or written, or is not a readable trace; 3 not possible on "
 "this machine. record and run: the command's own status if it failed, 126 if it was "
-"not executable, 127 if it was not found.";
+"not executable, 127 if it was not found. 128 and its number if a signal ended it.";
 
 static const struct command {
 	const char *name;
@@ -105,7 +105,8 @@ int main(int argc, char **argv)
 	snprintf(name, sizeof(name), "anonrmap %s", choice.command->name);
 	choice.argv[0] = name;
 	status = choice.command->run(choice.argc, choice.argv);
-	if (cli_flush(stdout, "standard output") && status < CLI_BAD_INPUT)
+	/* A finding is the more important news. */
+	if (cli_flush(stdout, "standard output") && status == CLI_OK)
 		status = CLI_BAD_INPUT;
 	return status;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What goes to the terminal besides reports. */
 #include <errno.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,14 +23,18 @@ static bool is_terminal(FILE *out)
 
 void cli_error(const char *fmt, ...)
 {
+	char text[2 * PATH_MAX];
 	va_list ap;
 
 	cli_progress(NULL, 0, 0);
-	fputs("anonrmap: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
+	/* One line, whatever a file's name holds, and nothing that a terminal would obey. */
+	for (char *p = text; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	fprintf(stderr, "anonrmap: %s\n", text);
 }
 
 int cli_flush(FILE *out, const char *name)

@@ -67,7 +67,7 @@ int cli_record(int argc, char **argv)
 	int status;
 
 	argp_parse(&argp, argc, argv, ARGP_IN_ORDER, NULL, &args);
-	status = cli_recording(args.file, args.command, &res, &failed);
+	status = cli_recording(args.file, true, args.command, &res, &failed);
 	if (!failed && args.verbose)
 		cli_error("%llu events of %llu processes in %.2f s, %.2f s of it in the recorder, "
 			  "written to %s", (unsigned long long)res.events,

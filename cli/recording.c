@@ -60,7 +60,8 @@ static void outlived(unsigned int procs)
 		  (int)getpid(), procs == 1 ? "it" : "them");
 }
 
-int cli_recording(const char *path, char **argv, struct record_result *res, bool *failed)
+int cli_recording(const char *path, bool kept, char **argv, struct record_result *res,
+		  bool *failed)
 {
 	struct record_options opt = { .path = path, .outlived = outlived };
 	bool created;
@@ -71,7 +72,11 @@ int cli_recording(const char *path, char **argv, struct record_result *res, bool
 		return CLI_BAD_INPUT;
 	ret = history_record(&opt, argv, res);
 	if (ret) {
-		cli_error("%s", res->error[0] ? res->error : strerror(-ret));
+		if (!kept && res->events)
+			cli_error("the recording is lost: cannot write %s: %s; -o DIR has it "
+				  "elsewhere", path, strerror(-ret));
+		else
+			cli_error("%s", res->error[0] ? res->error : strerror(-ret));
 		/* Nothing has been recorded: leave no empty file behind. */
 		if (created && !res->events)
 			unlink(path);

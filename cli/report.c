@@ -240,9 +240,11 @@ static void trace(const struct table *t)
 		fprintf(t->out, "%strace%s     %s\n", t->bold, t->plain, r->file);
 	if (f->command[0])
 		fprintf(t->out, "%scommand%s   %s\n", t->bold, t->plain, f->command);
-	fprintf(t->out, "%shistory%s   %s events, %s processes, %s forks, %s faults, %s pages%s\n",
+	fprintf(t->out, "%shistory%s   %s events, %s processes, %s forks, %s faults%s\n"
+		"%spages%s     %s touched, at most %s in use at one time\n",
 		t->bold, t->plain, number(f->events), number(f->processes), number(f->forks),
-		number(f->faults), number(f->pages), f->truncated ? " (cut off)" : "");
+		number(f->faults), f->truncated ? " (cut off)" : "", t->bold, t->plain,
+		number(f->pages), number(r->topologies[0].result.stats.pages_peak));
 	fprintf(t->out, "%schecks%s    %s", t->bold, t->plain, report_check_name(r->check));
 	if (!r->check_given)
 		fprintf(t->out, " (chosen by the size of the recording)");
@@ -277,18 +279,13 @@ static void oddities(const struct table *t)
 static void recording(const struct table *t)
 {
 	const struct record_result *c = t->report->recording;
-	double wall, cpu;
 
 	if (!c)
 		return;
-	wall = c->wall_ns / 1e9;
-	cpu = c->recorder_ns / 1e9;
-	fprintf(t->out, "\nrecording took %.2f s, %.2f s of it in the recorder (%s stops, %s scans"
-		" of page tables)", wall, cpu, number(c->stops), number(c->scans));
-	if (cpu < wall)
-		fprintf(t->out, ":\nwithout it, perhaps %.2f s, which makes it %.1f times slower",
-			wall - cpu, wall / (wall - cpu));
-	fprintf(t->out, "\n");
+	fprintf(t->out, "\nrecording took %.2f s: %s stops of the command, %s scans of page tables,"
+		" %.2f s of the\nrecorder's CPU time; what the stops cost the command comes on "
+		"top\n", c->wall_ns / 1e9, number(c->stops), number(c->scans),
+		c->recorder_ns / 1e9);
 	if (c->status)
 		fprintf(t->out, "the command's exit status was %d\n", c->status);
 }

@@ -22,6 +22,7 @@ struct report {
 	const char *file;		/* trace; NULL: it was not kept, or there is none */
 	struct replay_facts facts;
 	enum um_check check;
+	bool random;			/* of anonrmap check: no recording, no replayer */
 	bool check_given;		/* by the user; else by the length of the trace */
 	unsigned int reclaim, migrate;	/* percent */
 	size_t ntopologies;
@@ -85,5 +86,15 @@ struct json_object *report_json(const struct report *report);
  * Return: 0 or -ENOMEM.
  */
 int report_print_json(struct json_object *doc, FILE *out);
+
+/**
+ * report_print_error_json - print a document that says why there is no other
+ * @file: trace, or NULL
+ * @error: why
+ * @out: stream
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int report_print_error_json(const char *file, const char *error, FILE *out);
 
 #endif /* CLI_REPORT_H */

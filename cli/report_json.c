@@ -69,6 +69,14 @@ static struct json_object *json_trace(const struct report *r)
 	const struct replay_facts *f = &r->facts;
 	struct json_object *o = json_object_new_object();
 
+	if (r->random) {
+		add(o, "events", f->events);
+		add(o, "processes", f->processes);
+		add(o, "faults", f->faults);
+		add(o, "pages", f->pages);
+		add(o, "page_size", f->page_size);
+		return o;
+	}
 	add_path(o, "file", r->file);
 	add_text(o, "command", f->command);
 	add(o, "events", f->events);
@@ -123,15 +131,19 @@ static struct json_object *json_walks(const struct um_stats *s)
 	return o;
 }
 
-static struct json_object *json_anon_vmas(const struct replay_result *res)
+/* @random: the replayer, which notes when there were most, was not there. */
+static struct json_object *json_anon_vmas(const struct replay_result *res, bool random)
 {
-	struct json_object *o = json_object_new_object(), *most = json_object_new_object();
+	struct json_object *o = json_object_new_object(), *most;
 
 	add(o, "mms_peak", res->stats.mms_peak);
 	add(o, "dead", res->stats.anon_vmas_dead);
-	add(o, "dead_peak", res->dead_peak);
 	add(o, "displaced", res->stats.displaced);
 	add(o, "joins", res->stats.joins);
+	if (random)
+		return o;
+	most = json_object_new_object();
+	add(o, "dead_peak", res->dead_peak);
 	add(most, "anon_vmas", res->most_anon_vmas);
 	add(most, "mms", res->most_anon_vmas_mms);
 	add(most, "dead", res->most_anon_vmas_dead);
@@ -139,7 +151,7 @@ static struct json_object *json_anon_vmas(const struct replay_result *res)
 	return o;
 }
 
-static struct json_object *json_memory(const struct replay_result *res)
+static struct json_object *json_memory(const struct replay_result *res, bool random)
 {
 	const struct um_stats *s = &res->stats;
 	struct json_object *o = json_object_new_object();
@@ -147,7 +159,8 @@ static struct json_object *json_memory(const struct replay_result *res)
 	add(o, "pages", s->pages);
 	add(o, "pages_peak", s->pages_peak);
 	add(o, "faults", s->faults);
-	add(o, "reclaimed", res->reclaimed);
+	if (!random)
+		add(o, "reclaimed", res->reclaimed);
 	add(o, "swapped_out", s->swapped_out);
 	add(o, "swapped_in", s->swapped_in);
 	add(o, "migrated", s->migrated);
@@ -155,13 +168,14 @@ static struct json_object *json_memory(const struct replay_result *res)
 	return o;
 }
 
-static struct json_object *json_checks(const struct replay_result *res)
+static struct json_object *json_checks(const struct replay_result *res, bool random)
 {
 	const struct um_stats *s = &res->stats;
 	struct json_object *o = json_object_new_object();
 
 	add(o, "findings", report_findings(res));
-	add(o, "leaks", res->leaks);
+	if (!random)
+		add(o, "leaks", res->leaks);
 	add(o, "reads_compared", s->reads_compared);
 	add(o, "reads_wrong", s->reads_wrong);
 	add(o, "invariants_checked", s->invariants_checked);
@@ -180,7 +194,7 @@ static struct json_object *json_replayed(const struct replay_result *res)
 	return o;
 }
 
-static struct json_object *json_topology(const struct report_topology *t)
+static struct json_object *json_topology(const struct report_topology *t, bool random)
 {
 	const struct replay_result *res = &t->result;
 	struct json_object *o = json_object_new_object();
@@ -188,10 +202,13 @@ static struct json_object *json_topology(const struct report_topology *t)
 	add_text(o, "name", t->name);
 	json_object_object_add(o, "objects", json_objects(&res->stats));
 	json_object_object_add(o, "walks", json_walks(&res->stats));
-	json_object_object_add(o, "anon_vmas", json_anon_vmas(res));
-	json_object_object_add(o, "memory", json_memory(res));
-	json_object_object_add(o, "checks", json_checks(res));
-	json_object_object_add(o, "replayed", json_replayed(res));
+	json_object_object_add(o, "anon_vmas", json_anon_vmas(res, random));
+	json_object_object_add(o, "memory", json_memory(res, random));
+	json_object_object_add(o, "checks", json_checks(res, random));
+	if (random)
+		add(o, "operations", res->events);
+	else
+		json_object_object_add(o, "replayed", json_replayed(res));
 	add_seconds(o, "seconds", res->ns);
 	return o;
 }
@@ -221,11 +238,13 @@ struct json_object *report_json(const struct report *r)
 		add_text(o, "error", r->error);
 	json_object_object_add(o, "trace", json_trace(r));
 	add_text(o, "check", report_check_name(r->check));
-	add(o, "reclaim_percent", r->reclaim);
-	add(o, "migrate_percent", r->migrate);
+	if (!r->random) {
+		add(o, "reclaim_percent", r->reclaim);
+		add(o, "migrate_percent", r->migrate);
+	}
 	list = json_object_new_array();
 	for (size_t i = 0; i < r->ntopologies; i++)
-		json_object_array_add(list, json_topology(&r->topologies[i]));
+		json_object_array_add(list, json_topology(&r->topologies[i], r->random));
 	json_object_object_add(o, "topologies", list);
 	if (r->recording)
 		json_object_object_add(o, "recording", json_recording(r->recording));
@@ -243,4 +262,15 @@ int report_print_json(struct json_object *doc, FILE *out)
 		fprintf(out, "%s\n", text);
 	json_object_put(doc);
 	return text ? 0 : -ENOMEM;
+}
+
+int report_print_error_json(const char *file, const char *error, FILE *out)
+{
+	struct json_object *o = json_object_new_object();
+
+	add(o, "schema_version", SCHEMA_VERSION);
+	if (file)
+		add_path(o, "file", file);
+	add_path(o, "error", error);
+	return report_print_json(o, out);
 }

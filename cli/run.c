@@ -106,7 +106,7 @@ static int record_unnamed(struct run_args *args, struct trace_place *trace,
 	if (!temporary_dir(dir, sizeof(dir)))
 		return status;
 	if (join(trace->path, dir, "trace.anonrmap")) {
-		status = cli_recording(trace->path, args->command, res, failed);
+		status = cli_recording(trace->path, false, args->command, res, failed);
 		if (!*failed)
 			trace->fd = open(trace->path, O_RDONLY | O_CLOEXEC);
 		if (!*failed && trace->fd < 0) {
@@ -131,13 +131,14 @@ static int record_kept(struct run_args *args, struct trace_place *trace,
 	}
 	if (!join(trace->path, args->dir, "trace.anonrmap"))
 		return CLI_BAD_INPUT;
-	return cli_recording(trace->path, args->command, res, failed);
+	return cli_recording(trace->path, true, args->command, res, failed);
 }
 
 /* The report as a file in the directory given. */
 static int keep_report(const struct report *report, const char *dir, const char *name, bool json)
 {
 	char path[PATH_MAX];
+	bool no_memory = false;
 	int status;
 	FILE *f;
 
@@ -151,15 +152,20 @@ static int keep_report(const struct report *report, const char *dir, const char 
 	if (!json)
 		report_text(report, f, false);
 	else if (report_print_json(report_json(report), f))
-		cli_error("%s: out of memory", path);
+		no_memory = true;
 	status = cli_flush(f, path);
 	fclose(f);
+	if (no_memory) {
+		cli_error("%s: out of memory", path);
+		unlink(path);
+		return CLI_CANNOT;
+	}
 	return status;
 }
 
 static int print_report(const struct run_args *args, const struct report *report)
 {
-	int status = CLI_OK;
+	int status = CLI_OK, kept;
 
 	if (args->opt.json) {
 		if (report_print_json(report_json(report), stdout)) {
@@ -171,10 +177,11 @@ static int print_report(const struct run_args *args, const struct report *report
 	}
 	if (!status)
 		status = cli_flush(stdout, "standard output");
-	if (args->dir && keep_report(report, args->dir, "report.txt", false))
-		status = CLI_BAD_INPUT;
-	if (args->dir && keep_report(report, args->dir, "report.json", true))
-		status = CLI_BAD_INPUT;
+	for (int json = 0; args->dir && json < 2; json++) {
+		kept = keep_report(report, args->dir, json ? "report.json" : "report.txt", json);
+		if (kept)
+			status = kept;
+	}
 	return status;
 }
 
@@ -197,7 +204,8 @@ static int compare(struct run_args *args, const struct trace_place *trace,
 	status = cli_compare(trace->path, name, &args->opt, report);
 	if (status == CLI_OK || status == CLI_FINDING) {
 		printed = print_report(args, report);
-		if (printed)
+		/* A finding is the more important news. */
+		if (printed && status == CLI_OK)
 			status = printed;
 	}
 	free(report);
@@ -223,8 +231,13 @@ int cli_run(int argc, char **argv)
 		command = record_kept(&args, &trace, &recorded, &failed);
 	else
 		command = record_unnamed(&args, &trace, &recorded, &failed);
-	if (failed)
+	if (failed) {
+		if (args.opt.json &&
+		    report_print_error_json(NULL, recorded.error[0] ? recorded.error :
+					    "nothing was recorded", stdout))
+			cli_error("out of memory");
 		return command;
+	}
 	status = compare(&args, &trace, &recorded);
 	if (trace.fd >= 0)
 		close(trace.fd);

@@ -56,6 +56,8 @@ int cli_show(int argc, char **argv)
 	ret = trace_open(args.file, &reader, why, sizeof(why));
 	if (ret) {
 		cli_error("%s: %s", args.file, why);
+		if (args.json && report_print_error_json(args.file, why, stdout))
+			cli_error("out of memory");
 		return cli_trace_status(ret);
 	}
 	trace_close(reader);

@@ -488,6 +488,7 @@ static void print_json(const struct show *s, const char *command)
 	struct json_object *events = json_object_new_object();
 	struct json_object *procs = json_object_new_array();
 
+	add_num(o, "schema_version", 1);
 	add_str(o, "command", command);
 	add_str(o, "kernel", s->head->kernel);
 	add_str(o, "arch", s->head->arch);
@@ -545,10 +546,6 @@ int history_show(const char *path, FILE *out, bool json, bool colour, char *err,
 			print_json(&s, command);
 		else
 			print_text(&s, command);
-		if (fflush(out) || ferror(out)) {
-			snprintf(err, errlen, "cannot write the summary");
-			ret = -EIO;
-		}
 	}
 	free(command);
 	free_show(&s);

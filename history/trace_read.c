@@ -693,11 +693,17 @@ static int open_file(struct trace_reader *r, const char *path)
 {
 	struct stat st;
 
-	r->fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Not to wait for somebody who writes into a FIFO. */
+	r->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (r->fd < 0)
 		return fail(r, -errno, "cannot open: %s", strerror(errno));
-	if (!fstat(r->fd, &st) && S_ISDIR(st.st_mode))
+	if (fstat(r->fd, &st))
+		return fail(r, -errno, "cannot be looked at: %s", strerror(errno));
+	if (S_ISDIR(st.st_mode))
 		return fail(r, -EISDIR, "is a directory, not a trace");
+	/* It is read more than once. */
+	if (!S_ISREG(st.st_mode))
+		return fail(r, -ESPIPE, "is not a regular file");
 	return read_header(r);
 }
 

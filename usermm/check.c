@@ -113,8 +113,11 @@ static void end_actor(struct check_actor *actor)
 
 static bool time_is_up(const struct checker *checker)
 {
+	const int *stop = checker->options->stop;
 	struct timespec now;
 
+	if (stop && __atomic_load_n(stop, __ATOMIC_RELAXED))
+		return true;
 	if (!checker->options->deadline)
 		return false;
 	clock_gettime(CLOCK_MONOTONIC, &now);
@@ -181,7 +184,10 @@ static uint64_t share_of(const struct checker *checker)
 	return (checker->options->ops + checker->threads - 1) / checker->threads;
 }
 
-/* Up to @actor->until; less if the time is up, or there is no memory for an address space. */
+/*
+ * Up to @actor->until; less if there is no memory for an address space, or the time is up
+ * while there is still the part that leaves pages to be checked.
+ */
 static void actor_run(void *arg)
 {
 	struct check_actor *actor = arg;
@@ -190,13 +196,14 @@ static void actor_run(void *arg)
 		if (check_need_mm(actor))
 			return;
 		check_op(actor);
-		if (time_is_up(actor->checker))
+		if (!actor->quiet && time_is_up(actor->checker))
 			return;
 	}
 }
 
 /* Each thread does its next @ops operations, or what is left of its share. */
-static int run_actors(struct checker *checker, struct check_actor *actors, uint64_t ops)
+static int run_actors(struct checker *checker, struct check_actor *actors, uint64_t ops,
+		      bool quiet)
 {
 	struct kshim_thread *threads[MAX_THREADS] = { NULL };
 	uint64_t share = share_of(checker);
@@ -204,6 +211,7 @@ static int run_actors(struct checker *checker, struct check_actor *actors, uint6
 	int err = 0;
 
 	for (i = 0; i < checker->threads; i++) {
+		actors[i].quiet = quiet;
 		actors[i].until = actors[i].ops + ops < share ? actors[i].ops + ops : share;
 		threads[i] = kshim_thread_create(actor_run, &actors[i], "check");
 		err = threads[i] ? err : -ENOMEM;
@@ -248,13 +256,13 @@ static int run_burst(struct checker *checker, struct check_actor *actors, uint64
 		err = background[i].thread ? err : -ENOMEM;
 	}
 	if (!err)
-		err = run_actors(checker, actors, (left < BURST ? left : BURST) - quiet);
+		err = run_actors(checker, actors, (left < BURST ? left : BURST) - quiet, false);
 	for (i = 0; i < nr; i++) {
 		__atomic_store_n(&background[i].stop, true, __ATOMIC_RELAXED);
 		if (background[i].thread)
 			kshim_thread_join(background[i].thread);
 	}
-	return err ? err : run_actors(checker, actors, quiet);
+	return err ? err : run_actors(checker, actors, quiet, true);
 }
 
 /* Address spaces that all threads use, each in its arena. */

@@ -23,7 +23,9 @@
  * @faults: with one thread: try each call with each of its allocations failing, before it
  *	is done; see check_faults.h
  * @deadline: no operation begins after this, but the first; of CLOCK_MONOTONIC, in
- *	nanoseconds. 0: none
+ *	nanoseconds. 0: none. Several threads do some more, so that there is something
+ *	to check when they stop
+ * @stop: as if the deadline had come, once it is not 0; read atomically. NULL: none
  */
 struct um_check_options {
 	uint64_t seed;
@@ -35,6 +37,7 @@ struct um_check_options {
 	bool verbose;
 	bool faults;
 	uint64_t deadline;
+	const int *stop;
 };
 
 /**
@@ -42,7 +45,7 @@ struct um_check_options {
  * @stats: at the end, before the last processes exited
  * @findings: how many
  * @ops: operations done; fewer than asked for when there were findings, or @cut_short
- * @cut_short: the deadline has come first. With one thread, it has been the same as a run of
+ * @cut_short: the deadline, or @stop, has come first. With one thread, it has been the same as a run of
  *	@ops operations without a deadline
  * @injected: with faults: allocations that were made to fail
  * @denied: with faults: calls that have failed with -ENOMEM by that

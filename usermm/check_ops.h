@@ -45,6 +45,7 @@ struct check_actor {
 	uint64_t random[4];
 	uint64_t ops;			/* done so far */
 	uint64_t until;			/* so many are to be done before all meet */
+	bool quiet;			/* nothing in the background: done even if the time is up */
 	struct check_arena arena;
 	struct check_mm mms[CHECK_MM_SLOTS];
 	struct um_vma_info vmas[CHECK_VMAS];

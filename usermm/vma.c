@@ -272,14 +272,6 @@ int vma_update_prepare(struct vma_update *update)
 	return -ENOMEM;
 }
 
-/* Undo vma_update_prepare(): nothing has changed. May sleep. */
-void vma_update_abort(struct vma_update *update)
-{
-	mas_destroy(&update->mas);
-	if (update->dup)
-		unlink_anon_vmas(update->dup);
-}
-
 /* @vma was swallowed: it is out of the VMA tree, its pages are @by's. */
 static void vma_remove_swallowed(struct vm_area_struct *vma, struct vm_area_struct *by)
 {

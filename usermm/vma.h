@@ -100,7 +100,6 @@ void vma_set_range(struct vm_area_struct *vma, unsigned long start, unsigned lon
 		   pgoff_t pgoff);
 int vma_update_prepare(struct vma_update *update);
 void vma_update_commit(struct vma_update *update);
-void vma_update_abort(struct vma_update *update);
 int vma_link(struct vm_area_struct *vma);
 int __split_vma(struct vm_area_struct *vma, unsigned long addr, bool new_below);
 int split_vma(struct vm_area_struct *vma, unsigned long addr, bool new_below);

@@ -29,11 +29,11 @@ is 2 $? "full disk"
 # Pages are mapped when everybody stands still, also in a short run.
 for threads in 2 4 64; do
 	try check --seed 3 --ops 63 --threads $threads --json
-	json 'all(t["replayed"]["events"] >= 63 and t["walks"]["folios"] > 0
+	json 'all(t["operations"] >= 63 and t["walks"]["folios"] > 0
 	      for t in d["topologies"])' "$threads threads, 63 operations: all done, and checked"
 done
 try check --seed 3 --time 2 --threads 4 --json
-json 'all(t["walks"]["folios"] > 100 for t in d["topologies"])' "four threads for two seconds"
+json 'all(t["walks"]["folios"] > 0 for t in d["topologies"])' "four threads for two seconds"
 try check --seed 5 --ops 1
 [ $status -eq 0 ] && grep -q "nothing was checked" "$dir/out" && ! grep -q "^ok" "$dir/out"
 ok $? "no page, no ok"
@@ -99,4 +99,29 @@ is 1 $? "rounds end with the first finding"
 grep -q "to repeat the last round: anonrmap check --seed" "$dir/out"
 ok $? "the round with the finding can be repeated"
 gives 2 "not a whole number" "no time" check --time 0
+
+# ^C ends it with what was counted.
+for o in "" --json "--threads 3" "--time 60"; do
+	timeout --preserve-status -s INT 2 "$anonrmap" check --ops 100000000 --seed 9 $o \
+		> "$dir/out" 2> "$dir/err"
+	is 130 $? "interrupted${o:+, with $o}: exit status 130"
+	if [ "$o" = --json ]; then
+		json 'd["random"]["interrupted"] and d["random"]["operations"] > 0 and
+		      d["repeat"].endswith("--ops %d" % d["random"]["last_round_ops"])' \
+		     "interrupted: the document"
+	else
+		grep -q "^interrupted after [1-9]" "$dir/out" && grep -q "^to repeat" "$dir/out"
+		ok $? "interrupted${o:+, with $o}: the tally"
+	fi
+done
+
+# Nothing that is not measured is in the document.
+try check --seed 5 --ops 500 --json
+json 'all("dead_peak" not in t["anon_vmas"] and "most" not in t["anon_vmas"] and
+      "reclaimed" not in t["memory"] and "replayed" not in t and t["operations"] > 0
+      for t in d["topologies"]) and "forks" not in d["trace"]' "no false zeros"
+
+# What was found matters more than where it could not be written to.
+"$blind" check --seed 5 --ops 2000 --topology blind > /dev/full 2> "$dir/err"
+is 1 $? "a finding, and a full disk: exit status 1"
 finish

@@ -75,6 +75,22 @@ ok $? "--verbose"
 try run --topology lazy -- true
 is 0 $status "one topology"
 
+try run --json -- "$dir/none"
+is 127 $status "run --json: not found"
+json 'd["schema_version"] == 1 and "cannot run" in d["error"]' "run --json: not found, the document"
+
+# A recording that is not kept does not fit: it is gone, and that is said.
+mkdir "$dir/small"
+if unshare -m sh -c "mount -t tmpfs -o size=8k none '$dir/small'" 2> "$dir/err"; then
+	unshare -m sh -c "mount -t tmpfs -o size=8k none '$dir/small' && TMPDIR='$dir/small' \
+		'$anonrmap' run -- sh '$dir/job.sh'" > "$dir/out" 2> "$dir/err" < /dev/null
+	is 2 $? "no room in TMPDIR: exit status 2"
+	grep -q "the recording is lost: .*No space" "$dir/err" && ! grep -q readable "$dir/err"
+	ok $? "no room in TMPDIR: said so"
+else
+	skip "no room in TMPDIR" "no mounting here"
+fi
+
 mkdir "$dir/tmp"
 TMPDIR="$dir/tmp" "$anonrmap" run -- true > "$dir/out" 2> "$dir/err"
 is "" "$(ls "$dir/tmp")" "no temporary files are left"
