@@ -3,6 +3,11 @@
 # What `make run` records: a parallel build of this project, and a Python program
 # that shares work among forked processes. Works in a temporary directory.
 set -eu
+# The same job everywhere: no wrappers of compilers or interpreters, which are processes, too.
+PATH=/usr/bin:/bin
+CC=/usr/bin/cc
+export PATH CC
+unset CFLAGS CPPFLAGS LDFLAGS CC_LD PYTHONPATH PYTHONHOME
 src=$(cd "$(dirname "$0")/.." && pwd)
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT

@@ -22,6 +22,16 @@ usage() {
 	exit 2
 }
 
+# In libFuzzer 0, and what is no number, mean without end.
+whole() { # OPTION VALUE LEAST
+	case $2 in
+	'' | *[!0-9]* | ??????????*) ;;
+	*) [ "$2" -lt "$3" ] || return 0 ;;
+	esac
+	echo "fuzz: $1 $2: not a whole number from $3 to 999999999" >&2
+	exit 2
+}
+
 seconds=30
 engine=libfuzzer
 seed=1
@@ -32,10 +42,20 @@ while [ $# -gt 0 ]; do
 	--seconds | --hours | --engine | --seed | --json | --build)
 		[ $# -gt 1 ] || usage
 		case $1 in
-		--seconds) seconds=$2 ;;
-		--hours) seconds=$(($2 * 3600)) ;;
+		--seconds)
+			whole "$1" "$2" 1
+			seconds=$2
+			;;
+		--hours)
+			whole "$1" "$2" 1
+			# Not octal, with a zero before it.
+			seconds=$(echo "$2" | awk '{ printf "%d", $1 * 3600 }')
+			;;
 		--engine) engine=$2 ;;
-		--seed) seed=$2 ;;
+		--seed)
+			whole "$1" "$2" 0
+			seed=$2
+			;;
 		--json) json=$2 ;;
 		--build) base=$2 ;;
 		esac

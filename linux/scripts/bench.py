@@ -71,13 +71,19 @@ class Failure(Exception):
     """A workload that broke: what is said on stderr."""
 
 
+def count(text):
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to 9999")
+    return int(text)
+
+
 def parse_arguments():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", 1)[0])
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--short", dest="form", action="store_const", const="short",
                       default="short", help="a few minutes (default)")
     form.add_argument("--full", dest="form", action="store_const", const="full")
-    parser.add_argument("--boots", type=int, metavar="N",
+    parser.add_argument("--boots", type=count, metavar="N",
                         help="boots per mode of what is timed (default 5)")
     parser.add_argument("--parts", default=",".join(part[0] for part in PARTS),
                         help="some of %(default)s")
