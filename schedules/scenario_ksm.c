@@ -79,6 +79,32 @@ static void ksm_heir_check(struct schedule_run *run)
 	expect(run, 2, 0, 1, TOKEN);
 }
 
+/*
+ * The same against a migration that moves the page: nobody watches, as that takes a reference.
+ * While the old folio is frozen nobody can get a reference, and the node is not stale.
+ */
+static void ksm_heir_moved_setup(struct schedule_run *run)
+{
+	ksm_user(run, 0, false);
+	ksm_user(run, 1, false);
+	if (um_ksm_scan(run->world, 8) != 2)
+		schedule_finding(run, "setup: KSM did not merge");
+	fork_to(run, 0, 2);
+}
+
+#define ksm_heir_moved_thread	ksm_exit_thread
+
+static void thread_move_folio(struct schedule_run *run)
+{
+	um_migrate(run->world, 1);
+}
+
+static void ksm_heir_moved_check(struct schedule_run *run)
+{
+	expect(run, 1, 0, 1, TOKEN);
+	expect(run, 2, 0, 1, TOKEN);
+}
+
 /* -- fork ------------------------------------------------------------------------------ */
 
 #define ksm_fork_setup	ksm_exit_setup
@@ -224,6 +250,9 @@ SCENARIOS_KSM(ksm_displaced, 4, "R32 R39", "A KSM page in a displaced VMA is unm
 SCENARIOS_KSM(ksm_displaced_fork, 4, "R07 R32", "A KSM page in a displaced VMA is copied by fork.");
 SCENARIOS_KSM(ksm_write, 4, "R33", "A KSM page is written to, and so copied.");
 SCENARIOS_KSM(ksm_more, 4, "R33", "KSM merges one more page.");
+
+SCENARIO_AGAINST(migrate, ksm_heir_moved, 3, "R29 R33", "regular,lazy", thread_move_folio,
+		 "The same while the page moves, and has no reference for a moment.");
 
 SCENARIO_AGAINST(walk, ksm_merge, 4, "R30 R33", "regular,lazy", thread_walk_full,
 		 "A page becomes KSM's while its owner is walked.");

@@ -228,6 +228,7 @@
 	S(migrate_vs_ksm_exit)						\
 	S(walk_vs_ksm_heir)						\
 	S(migrate_vs_ksm_heir)						\
+	S(migrate_vs_ksm_heir_moved)					\
 	S(walk_vs_ksm_fork)						\
 	S(migrate_vs_ksm_fork)						\
 	S(walk_vs_ksm_munmap)						\

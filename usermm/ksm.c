@@ -280,22 +280,31 @@ static bool heir_one(struct folio *folio, struct vm_area_struct *vma, unsigned l
 	return false;
 }
 
-/* The folio of a claimed item, with a reference and locked; NULL: stale. */
+/*
+ * The folio of a claimed item, with a reference and locked; NULL: stale. A folio that has no
+ * reference is on its way out, and the node is stale in a moment; or it is frozen, because
+ * what it holds moves to another folio: then the node is that one's in a moment. To take the
+ * one for the other would let the item go while a migration is between its walks.
+ */
 static struct folio *item_lock_folio(struct ksm_state *ksm, struct um_world *world,
 				     struct ksm_item *item)
 {
 	struct ksm_node *node;
 	struct folio *folio;
+	bool got;
 
 	for (;;) {
 		spin_lock(&ksm->lock);
 		node = item->node;
 		folio = node ? node->folio : NULL;
-		if (folio && !folio_try_get(folio))
-			folio = NULL;
+		got = folio && folio_try_get(folio);
 		spin_unlock(&ksm->lock);
 		if (!folio)
 			return NULL;
+		if (!got) {
+			cpu_relax();
+			continue;
+		}
 		folio_lock(folio);
 		/* It may have been migrated meanwhile. */
 		if (folio_ksm_node(folio) == node)
