@@ -79,10 +79,16 @@ INTERVAL_TREE_DEFINE(struct anon_vma_chain, rb, unsigned long, rb_subtree_last,
  * lazy_displaced_pgoff - anon offset of the first page of a displaced VMA
  * @vma: displaced by a word read with acquire, and held still by mmap_lock, its
  *	VMA lock, or its anon_vma's rwsem
+ *
+ * A lockless walk holds nothing still: the entry may have gone since it read the word.
+ * Then any answer will do, as ->adjust has moved; but there is no entry to look at.
  */
 pgoff_t lazy_displaced_pgoff(struct vm_area_struct *vma)
 {
-	return lazy_chain_start(lazy_chain_of(vma));
+	struct anon_vma_chain *avc = list_first_entry_or_null(&vma->anon_vma_chain,
+							      struct anon_vma_chain, same_vma);
+
+	return avc ? lazy_chain_start(avc) : vma->vm_pgoff;
 }
 
 /* anon offset minus vm_pgoff of a faulted VMA; see struct lazy_anon_vma_chain. */

@@ -21,7 +21,8 @@ static void lazy_walk_start(struct anon_vma_walk *walk)
 	const pgoff_t max = ULONG_MAX >> PAGE_SHIFT;
 
 	if (walk->by_address) {
-		walk->low = walk->high = walk->wanted;
+		walk->low = walk->wanted;
+		walk->high = walk->wanted;
 	} else if (walk->first > max) {
 		/* An offset that is no page number belongs to a displaced VMA. */
 		walk->low = 1;

