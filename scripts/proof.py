@@ -34,7 +34,7 @@ BUILDS = {
 # Of each large scenario, which has more than could be tried.
 PCT_SCHEDULES = 2000
 PCT_CHANGES = 6
-DRIVER_SECONDS = 30
+DRIVER_SECONDS = 20
 FUZZ_SECONDS = 20
 MIN_SCHEDULES = 1000000	# different ones, of small scenarios
 LAST_LINES = 15		# of the log, when there is no result
@@ -418,7 +418,7 @@ def report(proof, stages, seconds):
     print()
     for name, value in (
             ("schedules, all up to a bound", proof.figures["schedules"]),
-            ("  that differ in what happens before what", proof.figures["schedules_distinct"]),
+            ("  different from each other", proof.figures["schedules_distinct"]),
             ("schedules, large, by lot", proof.figures["schedules_by_lot"]),
             ("random operations", proof.figures["operations"]),
             ("walks compared with a scan", proof.figures["walks"]),
