@@ -719,7 +719,8 @@ static const struct {
 	{ KSM "smart_scan", 0 },
 };
 
-static void ksm_start(void)
+/* Somebody may have left KSM on: what it has merged half is not what fork left behind. */
+static void ksm_stop(void)
 {
 	char line[30];
 	unsigned int i;
@@ -728,6 +729,13 @@ static void ksm_start(void)
 		changes->ksm_before[i] = read_line(ksm_settings[i].path, line, sizeof(line)) ?
 			atol(line) : -1;
 	changes->ksm = true;
+	write_num(KSM "run", 0);
+}
+
+static void ksm_start(void)
+{
+	unsigned int i;
+
 	for (i = NR_KSM_SETTINGS; i-- > 0;)
 		if (changes->ksm_before[i] >= 0)
 			write_num(ksm_settings[i].path, ksm_settings[i].value);
@@ -938,6 +946,7 @@ TEST_F_TIMEOUT(anon_vma_tree, ksm, TIMEOUT)
 
 	if (access(KSM "run", W_OK))
 		SKIP(return, "no KSM");
+	ksm_stop();
 
 	area = map_area();
 	ASSERT_NE(MAP_FAILED, area);
