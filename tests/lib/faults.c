@@ -6,22 +6,30 @@
  *			once for each of them, which fails; then with pairs of failures
  * UM_FAULTS_BUDGET=N	a test of A allocations runs N / A times, and at most A times, for
  *			single failures, evenly spread if that is less than A. So the time
- *			does not depend on how long a test is. 0: all of them, always
+ *			does not depend on how long a test is. What this leaves out fails in
+ *			one more run, in which each call is made until it has met all of its
+ *			failures: with its first allocation failing, its second, and so on,
+ *			until none is left. 0: a run for each, always, which may take days
+ * UM_FAULTS_EACH=N	in that one run, the first N failures are of all allocations, the next
+ *			of every second one, and so on. 0: of all, always, which takes long
  * UM_FAULTS_PAIRS=N	so many pairs for each test
- * UM_FAULTS_SEED=N	of the pairs
+ * UM_FAULTS_SEED=N	of the pairs, and of what is left out where each fails
  * UM_FAULTS_AT=N or N,M	only this failure, and M allocations after the call that it was in
- *			another: how a failing one is repeated
+ *			another: how a failing one is repeated. -1: the run in which each fails
  *
  * Only calls of the thread that runs the test are made to fail. Tests that make
  * allocations fail themselves are left out. At the end, "# injected N".
  */
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "um_test.h"
 
-#define DEFAULT_BUDGET	20000
+#define DEFAULT_BUDGET	10000
 #define DEFAULT_PAIRS	10
+#define DEFAULT_EACH	300
+#define EACH		UINT_MAX	/* instead of which allocation fails */
 
 /* One test under injection. */
 struct faulted {
@@ -35,6 +43,11 @@ struct faulted {
 static _Thread_local struct {
 	bool on;
 	unsigned int gap;		/* of the second failure; 0: no second one, or armed */
+	unsigned int rung;		/* of the next call, the allocation that fails; or 0 */
+	unsigned long each;		/* 0: one fails, or two; or UM_FAULTS_EACH */
+	unsigned long skip;		/* calls that succeed before one has failures again */
+	uint64_t random;
+	unsigned long next_check;	/* after so many failures */
 	struct um_world *world;
 	int busy;
 } faults;
@@ -69,20 +82,69 @@ unsigned long t_injected(void)
 	return faults.on ? kshim_fail_injected() : 0;
 }
 
+static uint64_t lot(uint64_t *state, uint64_t n)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15UL;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9UL;
+	z = (z ^ z >> 27) * 0x94d049bb133111ebUL;
+	return (z ^ z >> 31) % n;
+}
+
+/* All is checked after each failure; where each allocation fails, less and less often. */
+static bool check_is_due(void)
+{
+	unsigned long failures = kshim_fail_injected();
+
+	if (faults.busy || !faults.world || (faults.each && failures < faults.next_check))
+		return false;
+	faults.next_check = failures + 1 + failures / 10;
+	return true;
+}
+
+/* Where each allocation fails: the one that is next. */
+static void next_rung(bool failed, bool again)
+{
+	unsigned long gap = 1 + kshim_fail_injected() / faults.each;
+
+	if (again) {
+		faults.rung += gap;
+	} else if (failed) {
+		/* By lot, as calls come in turns. */
+		faults.skip = lot(&faults.random, 2 * gap - 1);
+		faults.rung = !faults.skip;
+	} else if (faults.skip) {
+		faults.skip--;
+		faults.rung = !faults.skip;
+	} else {
+		faults.rung = 1;
+	}
+	kshim_fail_nth(faults.rung);
+}
+
 bool t_faults_again(unsigned long before, bool repeat)
 {
-	if (!faults.on || kshim_fail_injected() == before)
+	bool failed = kshim_fail_injected() > before;
+
+	if (!faults.on || (!failed && !faults.each))
 		return false;
 	/* While the rest of it is checked, nothing fails. */
 	kshim_fail_nth(0);
-	if (!faults.busy && faults.world)
+	if (failed && check_is_due())
 		assert_int_equal(um_check_all(faults.world), 0);
-	kshim_fail_nth(faults.gap);
-	faults.gap = 0;
-	return repeat;
+	if (faults.each) {
+		next_rung(failed, failed && repeat);
+	} else {
+		kshim_fail_nth(faults.gap);
+		faults.gap = 0;
+	}
+	return failed && repeat;
 }
 
-/* Returns how many allocations the test made itself, as the thread that runs it. */
+/*
+ * Returns how many allocations the test made itself, as the thread that runs it; if EACH is
+ * to fail, how many did.
+ */
 static unsigned long run_once(struct faulted *f, unsigned int nth, unsigned int gap)
 {
 	const struct CMUnitTest *test = f->test;
@@ -98,11 +160,15 @@ static unsigned long run_once(struct faulted *f, unsigned int nth, unsigned int 
 	faults.on = nth;
 	faults.gap = gap;
 	faults.busy = 0;
-	kshim_fail_nth(nth);
+	faults.each = nth == EACH ? number("UM_FAULTS_EACH", DEFAULT_EACH) ?: ULONG_MAX : 0;
+	faults.next_check = faults.skip = 0;
+	faults.random = number("UM_FAULTS_SEED", 1);
+	faults.rung = nth == EACH ? 1 : nth;
+	kshim_fail_nth(faults.rung);
 	test->test_func(&f->state);
 	kshim_fail_nth(0);
 	faults.on = false;
-	seen = kshim_fail_seen();
+	seen = nth == EACH ? kshim_fail_injected() : kshim_fail_seen();
 	injected += kshim_fail_injected();
 	f->running = false;
 	faults.world = NULL;
@@ -112,26 +178,18 @@ static unsigned long run_once(struct faulted *f, unsigned int nth, unsigned int 
 	return seen;
 }
 
-static uint64_t lot(uint64_t *state, uint64_t n)
-{
-	uint64_t z = *state += 0x9e3779b97f4a7c15UL;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9UL;
-	z = (z ^ z >> 27) * 0x94d049bb133111ebUL;
-	return (z ^ z >> 31) % n;
-}
-
 static void run_singles(struct faulted *f, unsigned long nr)
 {
 	unsigned long budget = number("UM_FAULTS_BUDGET", DEFAULT_BUDGET);
 	unsigned long i, chosen = budget ? 1 + budget / nr : nr;
 
-	if (chosen >= nr)
+	if (chosen > nr)
 		chosen = nr;
-	else
-		print_message("# %s: %lu of %lu allocations\n", f->test->name, chosen, nr);
 	for (i = 0; i < chosen; i++)
 		run_once(f, 1 + i * nr / chosen, 0);
+	if (chosen < nr)
+		print_message("# %s: %lu of %lu allocations, each in a run of its own; %lu in one\n",
+			      f->test->name, chosen, nr, run_once(f, EACH, 0));
 }
 
 static void run_pairs(struct faulted *f, unsigned long nr)
@@ -182,7 +240,7 @@ static int faulted_teardown(void **state)
 	faults.on = false;
 	if (!f->running)
 		return 0;
-	print_error("to repeat: UM_FAULTS=1 UM_FAULTS_AT=%u,%u TEST_FILTER='%s'\n", f->nth, f->gap,
+	print_error("to repeat: UM_FAULTS=1 UM_FAULTS_AT=%d,%u TEST_FILTER='%s'\n", f->nth, f->gap,
 		    f->test->name);
 	f->running = false;
 	if (t_faults_release)

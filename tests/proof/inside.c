@@ -108,20 +108,26 @@ void reference_one(struct mm_struct *mm, uint64_t addr)
 	assert_false(contended);
 }
 
-/* Not young any more: see reference_one(). */
-void swap_out_one(struct t *t, struct mm_struct *mm, uint64_t addr)
+/*
+ * Not young any more: see reference_one(). Returns how many VMAs it visited; an attempt that
+ * a failed allocation ended does not count.
+ */
+unsigned long swap_out_one(struct t *t, struct mm_struct *mm, uint64_t addr)
 {
 	struct folio *folio = folio_at(mm, addr);
-	unsigned long before;
+	unsigned long before, seen, visited;
 	long freed;
 
 	do {
 		before = kshim_fail_injected();
+		seen = visits(t);
 		assert_true(lru_isolate(t->world, folio));
 		freed = reclaim_folio(t->world, folio);
+		visited = visits(t) - seen;
 	} while (t_faults_again(before, !freed));
 	assert_true(freed > 0);
 	assert_true(pte_is_swap(entry_at(mm, addr)));
+	return visited;
 }
 
 /* -- Something else that goes on meanwhile --------------------------------------------- */

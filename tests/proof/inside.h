@@ -41,7 +41,7 @@ struct counted walk_until_found(struct folio *folio);
 unsigned long visits(struct t *t);
 void migrate_one(struct t *t, struct mm_struct *mm, uint64_t addr);
 void reference_one(struct mm_struct *mm, uint64_t addr);
-void swap_out_one(struct t *t, struct mm_struct *mm, uint64_t addr);
+unsigned long swap_out_one(struct t *t, struct mm_struct *mm, uint64_t addr);
 
 /*
  * -- Something else that goes on meanwhile ---------------------------------------------

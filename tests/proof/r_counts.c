@@ -317,9 +317,7 @@ static struct visited visit_ways(struct t *t, struct mm_struct *mm, uint64_t at)
 	before = visits(t);
 	reference_one(mm, at);
 	visited.reference = visits(t) - before;
-	before = visits(t);
-	swap_out_one(t, mm, at);
-	visited.swap_out = visits(t) - before;
+	visited.swap_out = swap_out_one(t, mm, at);
 	return visited;
 }
 

@@ -70,6 +70,27 @@ class Stages(unittest.TestCase):
     def test_checker_says_half(self):
         self.check_failed("""echo '{"a": [1,' > "$1" """, "no result in")
 
+    def test_allocations_left_out(self):
+        """Of ten three failed alone and eight in one run; of ten, all; of 100, ten alone."""
+        log = """
+# r01_some: 3 of 10 allocations, each in a run of its own; 8 in one
+ok 1 - r01_some
+# r01_all: 3 of 10 allocations, each in a run of its own; 12 in one
+ok 2 - r01_all
+# r01_few: 10 of 100 allocations, each in a run of its own; 7 in one
+ok 3 - r01_few
+# injected 43"""
+
+        def stage(run):
+            """Reads a log."""
+            run.note_program({"name": "faults", "result": "OK", "stdout": log})
+            return {}
+        _, said, results = self.prove({"faults": stage})
+        self.assertEqual(results["requirements"][0]["tests"],
+                         ["faults r01_all", "faults r01_few", "faults r01_some"])
+        self.assertEqual(results["injected_failures"], 43)
+        self.assertRegex(said, r"of long tests, left out +92\n")
+
     def test_result_is_none(self):
         def stage(run):
             """Is not told what it looks for."""
