@@ -6,20 +6,26 @@
  *			once for each of them, which fails; then with pairs of failures
  * UM_FAULTS_BUDGET=N	a test of A allocations runs N / A times, and at most A times, for
  *			single failures, evenly spread if that is less than A. So the time
- *			does not depend on how long a test is. What this leaves out fails in
- *			one more run, in which each call is made until it has met all of its
- *			failures: with its first allocation failing, its second, and so on,
- *			until none is left. 0: a run for each, always, which may take days
- * UM_FAULTS_EACH=N	in that one run, the first N failures are of all allocations, the next
- *			of every second one, and so on. 0: of all, always, which takes long
+ *			does not depend on how long a test is. 0: a run for each, which may
+ *			take days. If it is less, there is one run more, with many failures:
+ *			each call is made until it has met all of its own: with its first
+ *			allocation failing, its second, and so on, until none is left. What
+ *			a call allocates after it did without is not met.
+ * UM_FAULTS_EACH=N	in that one run, the first N allocations - those of repeated calls
+ *			count again - all fail, then every second one, and so on, by lot.
+ *			0: all, always
  * UM_FAULTS_PAIRS=N	so many pairs for each test
- * UM_FAULTS_SEED=N	of the pairs, and of what is left out where each fails
+ * UM_FAULTS_SEED=N	of what is chosen by lot
  * UM_FAULTS_AT=N or N,M	only this failure, and M allocations after the call that it was in
- *			another: how a failing one is repeated. -1: the run in which each fails
+ *			another: how a failing one is repeated. all,M: the one run with many
+ *			failures, and none after the M-th of them; 0: to its end
  *
- * Only calls of the thread that runs the test are made to fail. Tests that make
- * allocations fail themselves are left out. At the end, "# injected N".
+ * After a failure all of the world is checked, unless somebody holds something; in the one run
+ * with many, less often the longer that takes. Only calls of the thread that runs the test are
+ * made to fail. Tests that make allocations fail themselves are left out. At the end,
+ * "# injected N", and "# checked N" for how many of these everything was checked after.
  */
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,38 +34,53 @@
 
 #define DEFAULT_BUDGET	10000
 #define DEFAULT_PAIRS	10
-#define DEFAULT_EACH	300
-#define EACH		UINT_MAX	/* instead of which allocation fails */
+#define DEFAULT_EACH	200000
+#define DEFAULT_SEED	1
+#define CHECKED_FREELY	10000		/* about an object each, where many fail */
+#define MANY		UINT_MAX	/* instead of which allocation fails: many, one by one */
 
 /* One test under injection. */
 struct faulted {
 	const struct CMUnitTest *test;
 	void *state;			/* of the run at work */
 	bool running;			/* it has been set up, and not torn down */
-	unsigned int nth, gap;		/* which fails; how long after its call the second one */
+	unsigned int nth;		/* which fails, or MANY */
+	unsigned int more;		/* how long after its call the second one; of MANY, the last */
 };
 
 /* Of the thread that runs tests. */
 static _Thread_local struct {
 	bool on;
-	unsigned int gap;		/* of the second failure; 0: no second one, or armed */
-	unsigned int rung;		/* of the next call, the allocation that fails; or 0 */
-	unsigned long each;		/* 0: one fails, or two; or UM_FAULTS_EACH */
-	unsigned long skip;		/* calls that succeed before one has failures again */
+	bool many;
+	unsigned int more;		/* see struct faulted; 0: no second one, or it is armed */
+	/* Where many fail: */
+	unsigned long rung;		/* the one that fails, of the allocations after seen */
+	unsigned long seen;
 	uint64_t random;
 	unsigned long next_check;	/* after so many failures */
+	uint64_t check_cost;		/* of checks */
 	struct um_world *world;
 	int busy;
 } faults;
 
-static unsigned long injected, runs, left_out;
+static unsigned long injected, checked, runs, left_out;
 void (*t_faults_release)(void);
 
 static unsigned long number(const char *name, unsigned long otherwise)
 {
 	const char *value = getenv(name);
+	unsigned long n;
+	char *end;
 
-	return value ? strtoul(value, NULL, 0) : otherwise;
+	if (!value)
+		return otherwise;
+	errno = 0;
+	n = strtoul(value, &end, 0);
+	if (errno || end == value || *end || *value == '-') {
+		fprintf(stderr, "%s=%s is not a number\n", name, value);
+		exit(2);
+	}
+	return n;
 }
 
 bool um_faults_wanted(void)
@@ -91,91 +112,102 @@ static uint64_t lot(uint64_t *state, uint64_t n)
 	return (z ^ z >> 31) % n;
 }
 
-/* All is checked after each failure; where each allocation fails, less and less often. */
-static bool check_is_due(void)
+/* Where many fail: how far it is from one to the next. */
+static unsigned long step(void)
 {
-	unsigned long failures = kshim_fail_injected();
+	unsigned long each = number("UM_FAULTS_EACH", DEFAULT_EACH) ?: ULONG_MAX;
 
-	if (faults.busy || !faults.world || (faults.each && failures < faults.next_check))
-		return false;
-	faults.next_check = failures + 1 + failures / 10;
-	return true;
+	return 1 + lot(&faults.random, 1 + 2 * (kshim_fail_seen() / each));
 }
 
-/* Where each allocation fails: the one that is next. */
-static void next_rung(bool failed, bool again)
+/* Where many fail: the next one, counted from here. */
+static void arm(unsigned long rung)
 {
-	unsigned long gap = 1 + kshim_fail_injected() / faults.each;
+	faults.rung = rung;
+	faults.seen = kshim_fail_seen();
+	kshim_fail_nth(faults.more && kshim_fail_injected() >= faults.more ? 0 : rung);
+}
 
-	if (again) {
-		faults.rung += gap;
-	} else if (failed) {
-		/* By lot, as calls come in turns. */
-		faults.skip = lot(&faults.random, 2 * gap - 1);
-		faults.rung = !faults.skip;
-	} else if (faults.skip) {
-		faults.skip--;
-		faults.rung = !faults.skip;
-	} else {
-		faults.rung = 1;
-	}
-	kshim_fail_nth(faults.rung);
+static void check_all(void)
+{
+	unsigned long failures = kshim_fail_injected();
+	struct um_stats before, after;
+
+	if (faults.busy || !faults.world || (faults.many && failures < faults.next_check))
+		return;
+	um_stats(faults.world, &before);
+	assert_int_equal(um_check_all(faults.world), 0);
+	um_stats(faults.world, &after);
+	checked++;
+	/* A visit is a walk of page tables; those of each mm are looked at entry by entry. */
+	faults.check_cost += 10 * (after.visits_full - before.visits_full) + after.pages +
+			     after.objects[UM_OBJ_VMA].live + 300 * after.mms;
+	faults.next_check = failures + 1 + faults.check_cost / CHECKED_FREELY;
+}
+
+unsigned long t_faults_begin(void)
+{
+	unsigned long seen = kshim_fail_seen() - faults.seen;
+
+	/* What was between two calls may have failed as well, and is not repeated. */
+	if (faults.on && faults.many)
+		arm(seen < faults.rung ? faults.rung - seen : step());
+	return kshim_fail_injected();
 }
 
 bool t_faults_again(unsigned long before, bool repeat)
 {
-	bool failed = kshim_fail_injected() > before;
-
-	if (!faults.on || (!failed && !faults.each))
+	if (!faults.on || kshim_fail_injected() == before)
 		return false;
 	/* While the rest of it is checked, nothing fails. */
 	kshim_fail_nth(0);
-	if (failed && check_is_due())
-		assert_int_equal(um_check_all(faults.world), 0);
-	if (faults.each) {
-		next_rung(failed, failed && repeat);
+	check_all();
+	if (faults.many) {
+		arm(step() + (repeat ? faults.rung : 0));
 	} else {
-		kshim_fail_nth(faults.gap);
-		faults.gap = 0;
+		kshim_fail_nth(faults.more);
+		faults.more = 0;
 	}
-	return failed && repeat;
+	return repeat;
 }
 
 /*
- * Returns how many allocations the test made itself, as the thread that runs it; if EACH is
- * to fail, how many did.
+ * Returns how many allocations the test made itself, as the thread that runs it; if MANY
+ * are to fail, how many did.
  */
-static unsigned long run_once(struct faulted *f, unsigned int nth, unsigned int gap)
+static unsigned long run_once(struct faulted *f, unsigned int nth, unsigned int more)
 {
 	const struct CMUnitTest *test = f->test;
-	unsigned long seen;
+	unsigned long count;
 
 	f->nth = nth;
-	f->gap = gap;
+	f->more = more;
 	f->state = test->initial_state;
 	if (test->setup_func)
 		assert_int_equal(test->setup_func(&f->state), 0);
 	f->running = true;
 	kshim_fail_reset();
 	faults.on = nth;
-	faults.gap = gap;
+	faults.many = nth == MANY;
+	faults.more = more;
 	faults.busy = 0;
-	faults.each = nth == EACH ? number("UM_FAULTS_EACH", DEFAULT_EACH) ?: ULONG_MAX : 0;
-	faults.next_check = faults.skip = 0;
-	faults.random = number("UM_FAULTS_SEED", 1);
-	faults.rung = nth == EACH ? 1 : nth;
-	kshim_fail_nth(faults.rung);
+	faults.next_check = faults.check_cost = 0;
+	faults.random = number("UM_FAULTS_SEED", DEFAULT_SEED);
+	if (faults.many)
+		arm(1);
+	else
+		kshim_fail_nth(nth);
 	test->test_func(&f->state);
 	kshim_fail_nth(0);
 	faults.on = false;
-	seen = nth == EACH ? kshim_fail_injected() : kshim_fail_seen();
+	count = faults.many ? kshim_fail_injected() : kshim_fail_seen();
 	injected += kshim_fail_injected();
 	f->running = false;
 	faults.world = NULL;
 	if (test->teardown_func)
 		assert_int_equal(test->teardown_func(&f->state), 0);
 	runs++;
-	return seen;
+	return count;
 }
 
 static void run_singles(struct faulted *f, unsigned long nr)
@@ -189,13 +221,13 @@ static void run_singles(struct faulted *f, unsigned long nr)
 		run_once(f, 1 + i * nr / chosen, 0);
 	if (chosen < nr)
 		print_message("# %s: %lu of %lu allocations, each in a run of its own; %lu in one\n",
-			      f->test->name, chosen, nr, run_once(f, EACH, 0));
+			      f->test->name, chosen, nr, run_once(f, MANY, 0));
 }
 
 static void run_pairs(struct faulted *f, unsigned long nr)
 {
 	unsigned long i, pairs = number("UM_FAULTS_PAIRS", DEFAULT_PAIRS);
-	uint64_t random = number("UM_FAULTS_SEED", 1) + nr;
+	uint64_t random = number("UM_FAULTS_SEED", DEFAULT_SEED) + nr;
 
 	/* Long tests have fewer. */
 	if (number("UM_FAULTS_BUDGET", DEFAULT_BUDGET) && pairs > 1 + DEFAULT_BUDGET / nr)
@@ -207,15 +239,34 @@ static void run_pairs(struct faulted *f, unsigned long nr)
 	}
 }
 
+/* UM_FAULTS_AT: only what it says. */
+static void run_at(struct faulted *f, const char *at)
+{
+	unsigned int nth = MANY, more = 0;
+	bool many = !strncmp(at, "all,", 4);
+	int used = 0;
+
+	if (many)
+		sscanf(at + 4, "%u%n", &more, &used);
+	else if (sscanf(at, "%u%n,%u%n", &nth, &used, &more, &used) < 1 || !nth || nth == MANY)
+		used = 0;
+	if (!used || at[used + 4 * many]) {
+		fprintf(stderr, "UM_FAULTS_AT=%s is none of N, N,M and all,M\n", at);
+		exit(2);
+	}
+	run_once(f, nth, more);
+	if (!kshim_fail_injected())
+		fail_msg("UM_FAULTS_AT=%s: the test has no such allocation", at);
+}
+
 static void faulted_test(void **state)
 {
 	struct faulted *f = *state;
 	const char *at = getenv("UM_FAULTS_AT");
-	unsigned int nth, gap = 0;
 	unsigned long nr;
 
-	if (at && sscanf(at, "%u,%u", &nth, &gap) >= 1) {
-		run_once(f, nth, gap);
+	if (at) {
+		run_at(f, at);
 		return;
 	}
 	nr = run_once(f, 0, 0);
@@ -235,13 +286,19 @@ static void faulted_test(void **state)
 static int faulted_teardown(void **state)
 {
 	struct faulted *f = *state;
+	unsigned long failures = kshim_fail_injected();
 
 	kshim_fail_reset();
 	faults.on = false;
 	if (!f->running)
 		return 0;
-	print_error("to repeat: UM_FAULTS=1 UM_FAULTS_AT=%d,%u TEST_FILTER='%s'\n", f->nth, f->gap,
-		    f->test->name);
+	print_error("to repeat: UM_FAULTS=1 TEST_FILTER='%s' ", f->test->name);
+	if (f->nth == MANY)
+		print_error("UM_FAULTS_EACH=%lu UM_FAULTS_SEED=%lu UM_FAULTS_AT=all,%lu\n",
+			    number("UM_FAULTS_EACH", DEFAULT_EACH),
+			    number("UM_FAULTS_SEED", DEFAULT_SEED), failures);
+	else
+		print_error("UM_FAULTS_AT=%u,%u\n", f->nth, f->more);
 	f->running = false;
 	if (t_faults_release)
 		t_faults_release();
@@ -270,8 +327,8 @@ int um_faults_run(const struct CMUnitTest *tests, size_t nr)
 			};
 		}
 		failed = _cmocka_run_group_tests("faults", wrapped, nr, NULL, NULL);
-		print_message("# injected %lu\n# runs %lu\n# left out %lu\n", injected, runs,
-			      left_out);
+		print_message("# injected %lu\n# checked %lu\n# runs %lu\n# left out %lu\n", injected,
+			      checked, runs, left_out);
 	}
 	free(wrapped);
 	free(faulted);

@@ -19,10 +19,10 @@
  * and fails on any finding or leak.
  *
  * UM_FAULTS=1 in the environment: each test runs once for each allocation that it makes,
- * and this one fails; then with pairs of failures, by lot. See faults.c. A call in which
- * an allocation was made to fail may return -ENOMEM: then all of the world is checked,
- * and the call is repeated, so that the scenario goes on as if nothing had been. The
- * macros at the end of this file do that, for calls of t_ helpers and of usermm.h alike.
+ * and this one fails; a long one for some of them, and once with many failures; then with
+ * pairs of failures, by lot. See faults.c. A call in which an allocation was made to fail
+ * may return -ENOMEM: it is repeated, so that the scenario goes on as if nothing had been.
+ * The macros at the end of this file do that, for calls of t_ helpers and of usermm.h alike.
  */
 #include <errno.h>
 #include <setjmp.h>
@@ -99,9 +99,11 @@ extern void (*t_faults_release)(void);
 /* Failures injected so far in this run of the test: where it matters that there were some. */
 unsigned long t_injected(void);
 /*
- * A call has been made, with so many failures injected before it. If one was injected in
- * it, all is checked. Returns true if so, and it is to be repeated in that case.
+ * A call is about to be made; after it, with what t_faults_begin() returned: returns true if
+ * an allocation in it was made to fail, and it is to be repeated in that case. If one was, all
+ * is checked, or, where many fail in one run, sometimes.
  */
+unsigned long t_faults_begin(void);
 bool t_faults_again(unsigned long before, bool repeat);
 
 /* Repeat a call if an allocation in it was made to fail, and then a condition on ret_ holds. */
@@ -110,7 +112,7 @@ bool t_faults_again(unsigned long before, bool repeat);
 	__typeof__(call) ret_;								\
 											\
 	do {										\
-		before_ = kshim_fail_injected();					\
+		before_ = t_faults_begin();						\
 		ret_ = (call);								\
 	} while (t_faults_again(before_, condition));					\
 	ret_;										\

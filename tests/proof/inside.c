@@ -119,7 +119,7 @@ unsigned long swap_out_one(struct t *t, struct mm_struct *mm, uint64_t addr)
 	long freed;
 
 	do {
-		before = kshim_fail_injected();
+		before = t_faults_begin();
 		seen = visits(t);
 		assert_true(lru_isolate(t->world, folio));
 		freed = reclaim_folio(t->world, folio);

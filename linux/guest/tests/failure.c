@@ -53,6 +53,7 @@ struct operation {
 	bool (*run)(char *at);		/* true: it went through */
 	void (*check)(char *at, bool done);
 	size_t pages;			/* that it needs, at most */
+	size_t vmas;			/* in the first N pages, once it went through */
 };
 
 /* @fd is /proc/self/fail-nth. Returns whether the n-th allocation was made to fail. */
@@ -77,6 +78,7 @@ static void at_every_allocation(const struct operation *op)
 	int fd = open("/proc/self/fail-nth", O_RDWR | O_CLOEXEC);
 	unsigned int n, refused = 0;
 	bool injected, done;
+	size_t vmas;
 	char *at;
 
 	must(fd >= 0, "/proc/self/fail-nth: %s", strerror(errno));
@@ -91,10 +93,15 @@ static void at_every_allocation(const struct operation *op)
 			must(op->run(at), "%s still fails: %s", op->name, strerror(errno));
 			op->check(at, true);
 		}
+		/* A merge may be done without when it gets no memory. */
+		vmas = nr_vmas(at, at + N * PG);
+		must((injected && done) || vmas == op->vmas, "%s leaves %zu VMAs, not %zu",
+		     op->name, vmas, op->vmas);
 		unmap(at, op->pages);
 		if (!injected)
 			break;
 	}
+	must(n > 1, "%s: no allocation failed", op->name);
 	must(n < MOST, "%s needs more than %u allocations", op->name, MOST);
 	note("%s: %u allocations failed in turn, %u of the calls refused", op->name, n - 1,
 	     refused);
@@ -275,18 +282,18 @@ static void prepare_file(char *at)
 }
 
 static const struct operation operations[] = {
-	{ "split by mprotect", prepare_faulted, run_protect, check_in_place, N },
-	{ "split of a moved VMA", prepare_displaced, run_protect, check_in_place, 3 * N },
-	{ "merge of moved VMAs", prepare_displaced_split, run_unprotect, check_in_place, 3 * N },
-	{ "split of a file mapping", prepare_file, run_protect, check_in_place, N },
-	{ "munmap of the middle", prepare_faulted, run_unmap_middle, check_unmap_middle, N },
-	{ "mmap over the middle", prepare_faulted, run_map_over, check_map_over, N },
-	{ "mremap", prepare_faulted, run_move, check_move, 3 * N },
-	{ "mremap of a part", prepare_faulted, run_move_part, check_move_part, 3 * N },
-	{ "mremap of a file mapping", prepare_file, run_move, check_move, 3 * N },
-	{ "mremap back", prepare_displaced, run_move_back, check_move, 3 * N },
-	{ "MREMAP_DONTUNMAP", prepare_faulted, run_dontunmap, check_move, 3 * N },
-	{ "first fault", prepare_unfaulted, run_first_fault, check_first_fault, N },
+	{ "split by mprotect", prepare_faulted, run_protect, check_in_place, N, 3 },
+	{ "split of a moved VMA", prepare_displaced, run_protect, check_in_place, 3 * N, 3 },
+	{ "merge of moved VMAs", prepare_displaced_split, run_unprotect, check_in_place, 3 * N, 1 },
+	{ "split of a file mapping", prepare_file, run_protect, check_in_place, N, 3 },
+	{ "munmap of the middle", prepare_faulted, run_unmap_middle, check_unmap_middle, N, 2 },
+	{ "mmap over the middle", prepare_faulted, run_map_over, check_map_over, N, 1 },
+	{ "mremap", prepare_faulted, run_move, check_move, 3 * N, 0 },
+	{ "mremap of a part", prepare_faulted, run_move_part, check_move_part, 3 * N, 2 },
+	{ "mremap of a file mapping", prepare_file, run_move, check_move, 3 * N, 0 },
+	{ "mremap back", prepare_displaced, run_move_back, check_move, 3 * N, 0 },
+	{ "MREMAP_DONTUNMAP", prepare_faulted, run_dontunmap, check_move, 3 * N, 1 },
+	{ "first fault", prepare_unfaulted, run_first_fault, check_first_fault, N, 1 },
 };
 
 static void r16_every_allocation_of_every_call(void)
@@ -305,7 +312,7 @@ static void first_fault_of_a_process(void *arg)
 {
 	static const struct operation op = {
 		"first fault of a process", prepare_unfaulted, run_first_fault,
-		check_first_fault, N
+		check_first_fault, N, 1
 	};
 
 	(void)arg;
@@ -334,7 +341,7 @@ static void check_fork(char *at, bool done)
 static void r16_r31_every_allocation_of_fork(void)
 {
 	static const struct operation op = {
-		"fork", prepare_fork, run_fork, check_fork, 3 * N
+		"fork", prepare_fork, run_fork, check_fork, 3 * N, 1
 	};
 	char *mine = map_anon_at(reserve(64), 64);
 	struct pressure p = { .at = mine, .pages = 64, .kinds = MIGRATE };

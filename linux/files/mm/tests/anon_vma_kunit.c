@@ -635,8 +635,11 @@ static void no_number_below_zero(struct kunit *test)
 /* [ src      ] -> [ src ][ dst ]: the second half of a copy, not in the tree yet */
 static struct vm_area_struct *half_of(struct kunit *test, struct vm_area_struct *src)
 {
-	struct vm_area_struct *dst = vm_area_dup(src);
+	struct vm_area_struct *dst;
 
+	mmap_write_lock(src->vm_mm);
+	dst = vm_area_dup(src);
+	mmap_write_unlock(src->vm_mm);
 	KUNIT_ASSERT_NOT_NULL(test, dst);
 	dst->vm_start += 2 * PAGE_SIZE;
 	dst->vm_pgoff += 2;
@@ -927,6 +930,13 @@ static void owners(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, lazy_anon_vma_covers(stranger->anon_vma, vma));
 }
 
+/* Kept for lockless walks only. */
+static void expect_sole_mm(struct kunit *test, struct anon_vma *anon_vma, struct mm_struct *mm)
+{
+	if (IS_ENABLED(CONFIG_ANON_VMA_LOCKLESS))
+		KUNIT_EXPECT_PTR_EQ(test, to_lazy(anon_vma)->sole_mm, mm);
+}
+
 /* While it is being built a child's tree holds its parent's VMAs, and after a failure for good. */
 static void fork_fails_half_way(struct kunit *test)
 {
@@ -967,7 +977,7 @@ static void fork_fails_half_way(struct kunit *test)
 	look_at(child->anon_vma, 4, &visits);
 	KUNIT_EXPECT_EQ(test, visits.nr, 0U);
 	/* Only walks with locks know about the limit. */
-	KUNIT_EXPECT_NULL(test, to_lazy(child->anon_vma)->sole_mm);
+	expect_sole_mm(test, child->anon_vma, NULL);
 
 	mmap_write_lock(child);
 	error = store_vma(child, page_address_of(8), page_address_of(16), NULL);
@@ -998,7 +1008,7 @@ static void join_when_deep(struct kunit *test)
 	for (; i < MAX_MMS; i++)
 		KUNIT_EXPECT_PTR_EQ(test, world->mms[i]->anon_vma, shared);
 	KUNIT_EXPECT_TRUE(test, lazy_anon_vma_is_valid(shared));
-	KUNIT_EXPECT_NULL(test, to_lazy(shared)->sole_mm);
+	expect_sole_mm(test, shared, NULL);
 
 	/* In the order in which they joined, VMAs in place first. */
 	look_for(shared, 1, 1, &visits);
@@ -1233,7 +1243,7 @@ static void detached_until_unmapped(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, anon_vma_tree_detached(u->vma[1]->anon_vma));
 	KUNIT_EXPECT_TRUE(test, anon_vma_tree_displaced(u->vma[1]->anon_vma));
 	KUNIT_EXPECT_EQ(test, u->vma[2]->anon_vma, 0UL);
-	KUNIT_EXPECT_NULL(test, to_lazy(u->anon_vma)->sole_mm);
+	expect_sole_mm(test, u->anon_vma, NULL);
 	/* In both places, visited once. */
 	expect_all_found(test, u);
 
@@ -1256,7 +1266,7 @@ static void detached_until_unmapped(struct kunit *test)
 		vm_area_free(u->vma[i]);
 	}
 	KUNIT_EXPECT_TRUE(test, lazy_anon_vma_is_valid(u->anon_vma));
-	KUNIT_EXPECT_PTR_EQ(test, to_lazy(u->anon_vma)->sole_mm, u->mm);
+	expect_sole_mm(test, u->anon_vma, u->mm);
 unlock:
 	__mt_destroy(&u->vmas);
 	mmap_write_unlock(u->mm);
@@ -1324,6 +1334,9 @@ static void sole_mm(struct kunit *test)
 	struct unmapping *u = make_batch(test, mm, 0, 4);
 	unsigned int before, odd, after;
 	int error;
+
+	if (!IS_ENABLED(CONFIG_ANON_VMA_LOCKLESS))
+		kunit_skip(test, "needs CONFIG_ANON_VMA_LOCKLESS");
 
 	KUNIT_EXPECT_PTR_EQ(test, lazy->sole_mm, mm);
 	/* Not while there is an entry to be found elsewhere than in the VMA tree. */
