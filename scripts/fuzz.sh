@@ -6,9 +6,10 @@
 # Fuzz the targets (default: ops and trace), one after the other, N seconds or hours each
 # (default: 30 seconds), from the seed corpus in fuzz/corpus and what earlier runs found
 # interesting (DIR/ENGINE-TARGET/corpus; DIR is build/fuzz). Short runs, as in "make proof",
-# need no more; a night is
+# need no more; a night for each engine is
 #
-#	scripts/fuzz.sh --hours 8
+#	scripts/fuzz.sh --hours 4
+#	scripts/fuzz.sh --hours 4 --engine afl
 #
 # A finding is an input in DIR/ENGINE-TARGET/findings, and exit status 1. Put it
 # into fuzz/corpus/TARGET as found-WHAT when it is understood: from then on it is
@@ -19,7 +20,12 @@ cd "$(dirname "$0")/.." || exit 3
 
 usage() {
 	sed -n 's/^# \(fuzz.sh .*\)/usage: \1/p' "$0" >&2
-	exit 2
+	exit "${1-2}"
+}
+
+wrong() { # WHAT
+	echo "fuzz: $1" >&2
+	usage
 }
 
 # In libFuzzer 0, and what is no number, mean without end.
@@ -40,7 +46,7 @@ base=build/fuzz
 while [ $# -gt 0 ]; do
 	case $1 in
 	--seconds | --hours | --engine | --seed | --json | --build)
-		[ $# -gt 1 ] || usage
+		[ $# -gt 1 ] || wrong "$1: a value is missing"
 		case $1 in
 		--seconds)
 			whole "$1" "$2" 1
@@ -61,15 +67,16 @@ while [ $# -gt 0 ]; do
 		esac
 		shift 2
 		;;
-	ops | trace) break ;;
-	*) usage ;;
+	--help) usage 0 ;;
+	-*) wrong "no option $1" ;;
+	*) break ;;
 	esac
 done
 [ $# -gt 0 ] || set -- ops trace
 for target in "$@"; do
 	case $target in
 	ops | trace) ;;
-	*) usage ;;
+	*) wrong "no target $target: ops, trace" ;;
 	esac
 done
 
@@ -85,7 +92,7 @@ afl)
 	compiler=afl-clang-fast
 	options="-Dfuzz=afl"
 	;;
-*) usage ;;
+*) wrong "no engine $engine: libfuzzer, afl" ;;
 esac
 if ! command -v "$compiler" >/dev/null; then
 	echo "fuzz: there is no $compiler: scripts/setup.sh scripts/packages-proof.txt" >&2

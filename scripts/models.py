@@ -19,6 +19,9 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
+from arguments import at_least_1	# noqa: E402
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 MODELS = os.path.join(ROOT, "models")
 # Not switches: sizes that may be set.
@@ -46,7 +49,8 @@ def models(wanted):
     names = sorted(n[:-4] for n in os.listdir(MODELS) if n.endswith(".pml"))
     unknown = set(wanted) - set(names)
     if unknown:
-        sys.exit(f"models.py: no such model: {' '.join(sorted(unknown))}")
+        print(f"models.py: no such model: {' '.join(sorted(unknown))}", file=sys.stderr)
+        sys.exit(2)
     return [n for n in names if n in wanted or not wanted]
 
 
@@ -113,7 +117,7 @@ def main():
     parser.add_argument("models", nargs="*", metavar="MODEL", help="names without .pml; all")
     parser.add_argument("--build", metavar="DIR", help="keep what is built, and trails, here")
     parser.add_argument("--json", metavar="FILE", help="write results here")
-    parser.add_argument("-j", "--jobs", type=int, default=2, metavar="N", help="default: 2")
+    parser.add_argument("-j", "--jobs", type=at_least_1, default=2, metavar="N", help="default: 2")
     args = parser.parse_args()
 
     for tool in ("spin", "gcc"):

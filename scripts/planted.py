@@ -10,7 +10,8 @@
 					small worlds, too
 	planted.py --systematic		bugs made by rule from core/; see tests/planted/README.md
 
-A bug that no test finds means that a test is missing. Exits with 1 then.
+A bug that no test finds means that a test is missing. Exits with 1 then, and with 2 for a
+wrong command line.
 """
 import argparse
 import concurrent.futures
@@ -20,6 +21,7 @@ import sys
 from pathlib import Path
 
 sys.dont_write_bytecode = True
+from arguments import at_least_1	# noqa: E402
 from plant import Pool, build, bugs, find, matrix, systematic	# noqa: E402
 
 TOP = Path(__file__).resolve().parent.parent
@@ -33,7 +35,7 @@ def options():
     parser.add_argument("--top", default=TOP, help="the sources")
     parser.add_argument("--builds", default=TOP / "build", help="folder of the build folders")
     parser.add_argument("--json", help="where the result goes; default: proof/planted.json there")
-    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--jobs", type=at_least_1, default=2)
     parser.add_argument("--learn", action="store_true")
     parser.add_argument("--all", action="store_true", dest="every")
     parser.add_argument("--keep", action="store_true", help="keep what was built, and output")
@@ -50,6 +52,19 @@ def options():
     parser.add_argument("--resume", action="store_true",
                         help="--systematic: go on after what an earlier run has found")
     args = parser.parse_args()
+    for given, option in ((args.only, "--in"), (args.quick, "--quick"), (args.resume, "--resume")):
+        if given and not args.systematic:
+            parser.error(f"{option}: with --systematic only")
+    directory = Path(args.top) / "tests" / "planted"
+    unknown = [name for name in args.names if not (directory / f"{name}.bug").exists()]
+    if unknown:
+        parser.error("no such bug: " + " ".join(unknown))
+    if args.systematic + args.matrix + args.learn > 1:
+        parser.error("--learn, --matrix, --systematic: one of them")
+    if args.systematic and args.names:
+        parser.error("--systematic: takes no names of bugs; --in PATTERN")
+    if args.systematic and args.only and not systematic.all_mutants(args.top, args.only):
+        parser.error(f"no mutant in {args.only}")
     args.builds = Path(args.builds)
     return args
 

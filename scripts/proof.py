@@ -22,6 +22,9 @@ import sys
 import time
 from pathlib import Path
 
+sys.dont_write_bytecode = True
+from arguments import at_least_1	# noqa: E402
+
 TOP = Path(__file__).resolve().parent.parent
 ROWS = [f"R{i:02}" for i in range(1, 44)]
 CHECKED = ["-Dlockdep=true", "-Ddebug_slab=true", "-Ddebug_vm=true", "-Dbuildtype=debug",
@@ -53,6 +56,7 @@ class Proof:
         self.failures = []      # one line each
         self.tests = {}         # name: passed
         self.figures = {"operations": 0, "walks": 0, "injected_failures": 0,
+                        "checked_failures": 0,
                         "allocations_left_out": 0, "tests_left_out_of_faults": 0,
                         "schedules": 0, "schedules_distinct": 0, "schedules_by_lot": 0}
         self.parts = {}         # stage: what it says in results.json
@@ -123,6 +127,9 @@ class Proof:
             match = re.match(r"# injected (\d+)", line)
             if match:
                 self.figures["injected_failures"] += int(match[1])
+            match = re.match(r"# checked (\d+)", line)
+            if match:
+                self.figures["checked_failures"] += int(match[1])
             # Of tests with very many allocations, some; tests that make them fail themselves.
             # Those that failed in a run of their own may be among those that failed in one.
             match = re.match(r"# \S+: (\d+) of (\d+) allocations.*; (\d+) in one", line)
@@ -162,27 +169,32 @@ def stage_faults(proof):
 
 
 def driver(proof, stage, build, options):
-    """anonrmap check, on both topologies."""
+    """anonrmap check, on both topologies. Returns what it did, and how to do it again."""
     out = proof.out / f"{stage}-driver.json"
     status = proof.run(stage, [proof.build / build / "cli" / "anonrmap", "check", "--json",
                                *options], out)
-    if status:
-        proof.fail(f"{stage}: anonrmap check exited with {status}: see {proof.out}/{stage}.log")
     result = proof.load(stage, out)
+    if status:
+        proof.fail(f"{stage}: anonrmap check exited with {status}: see {out}; to repeat: "
+                   f"{result.get('repeat')}")
     for topology in result["topologies"]:
         proof.figures["walks"] += topology["walks"]["folios"]
     check = result.get("random", {})
     proof.figures["operations"] += check.get("operations", 0)
     proof.figures["injected_failures"] += check.get("injected", 0)
+    proof.figures["checked_failures"] += check.get("injected", 0)
+    return {"seed": result["seed"], "rounds": check.get("rounds"),
+            "operations": check.get("operations")}
 
 
 def stage_random(proof):
     """Random operations, one thread and several, everything checked."""
     proof.make("random", "default")
-    for threads in 1, 4:
-        driver(proof, "random", "default",
-               ["--time", str(DRIVER_SECONDS), "--threads", str(threads)])
-    return {key: proof.figures[key] for key in ("operations", "walks")}
+    runs = {f"threads_{threads}": driver(proof, f"random-{threads}", "default",
+                                         ["--time", str(DRIVER_SECONDS),
+                                          "--threads", str(threads)])
+            for threads in (1, 4)}
+    return {**{key: proof.figures[key] for key in ("operations", "walks")}, **runs}
 
 
 def stage_schedules(proof):
@@ -287,6 +299,10 @@ def stage_planted(proof):
     result = proof.load("planted", out)
     wrong = [f"planted bug not found: {bug['id']}" for bug in result["bugs"] if not bug["caught"]]
     wrong += [f"fails without a planted bug: {test}" for test in result["fails_without_bug"]]
+    # Threads that did not meet this time; all others fail each time.
+    text = (TOP / "tests" / "threads" / "threads_test.c").read_text(encoding="utf-8")
+    wrong += [f"not seen to fail: {test}" for test in result["row_tests"]["not_seen"]
+              if f"({test})" not in text]
     if status and not wrong:
         wrong = [f"planted: exited with {status}: see {proof.out}/planted.log"]
     for text in wrong:
@@ -426,6 +442,7 @@ def report(proof, stages, seconds):
             ("random operations", proof.figures["operations"]),
             ("walks compared with a scan", proof.figures["walks"]),
             ("allocations made to fail", proof.figures["injected_failures"]),
+            ("  and everything checked", proof.figures["checked_failures"]),
             ("  of long tests, left out", proof.figures["allocations_left_out"])):
         print(f"{name:<28} {value:>14,}")
     if planted:
@@ -433,7 +450,8 @@ def report(proof, stages, seconds):
               f"{planted['by_tests']} by tests, {planted['by_model_only']} by a model only")
         tests = planted["row_tests"]
         print(f"{'tests of rows seen to fail':<28} {tests['seen_to_fail']:>14,} of "
-              f"{tests['total']}")
+              f"{tests['total']}{': not ' if tests['not_seen'] else ''}"
+              f"{' '.join(tests['not_seen'])}")
     if coverage:
         print(f"{'coverage of core/':<28} {coverage['lines']:.1f} % of lines, "
               f"{coverage['branches']:.1f} % of branches, "
@@ -458,7 +476,7 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(STAGES))
     parser.add_argument("--build", type=Path, default=TOP / "build", metavar="DIR")
-    parser.add_argument("--jobs", type=int, default=2, metavar="N", help="default: 2")
+    parser.add_argument("--jobs", type=at_least_1, default=2, metavar="N", help="default: 2")
     args = parser.parse_args()
     unknown = [stage for stage in args.stages if stage not in STAGES]
     if unknown:

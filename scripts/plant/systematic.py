@@ -146,7 +146,7 @@ class Memory:
     have found nothing, as long as they are the same.
     """
 
-    def __init__(self, path, resume, tests):
+    def __init__(self, path, resume, keep, tests):
         self.path = Path(path)
         self.tests = tests
         self.found, self.tried = {}, set()
@@ -155,7 +155,7 @@ class Memory:
         if resume and self.path.exists():
             for line in self.path.read_text(encoding="utf-8").splitlines():
                 self._learn(**json.loads(line))
-        else:
+        elif not keep:
             self.path.write_text("", encoding="utf-8")
 
     def _learn(self, key, text, by, quick=True, tests=None):
@@ -221,7 +221,8 @@ def run(args, finder):
     reasons = read_reasons(finder.top / "tests/planted/survivors.txt")
     chosen = all_mutants(finder.top, args.only)
     bad = [f"a reason for what is not there: {key}" for key in stale(reasons, chosen, args.only)]
-    memory = Memory(args.builds / "planted-systematic.jsonl", args.resume,
+    # A part that is looked at again leaves alone what is known of the others.
+    memory = Memory(args.builds / "planted-systematic.jsonl", args.resume, args.only,
                     digest_of_tests(finder.top))
     results = look(args, finder, memory, chosen, True)
     if not args.quick:

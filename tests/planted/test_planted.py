@@ -518,20 +518,24 @@ class Survivors(unittest.TestCase):
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "m.jsonl"
             one, two = (mutants.Mutant(key, "a.c", "f", []) for key in ("one", "two"))
-            memory = systematic.Memory(path, False, "tests")
+            memory = systematic.Memory(path, False, False, "tests")
             self.assertIsNone(memory.get(one, "text", True))
             memory.put(one, "text", ["test"], True)
             memory.put(two, "text", [], True)
-            for known in (memory, systematic.Memory(path, True, "tests")):
+            for known in (memory, systematic.Memory(path, True, False, "tests")):
                 self.assertEqual(known.get(one, "text", True), ["test"])
                 self.assertIsNone(known.get(one, "other text", True))
                 self.assertEqual(known.get(two, "text", True), [])
                 self.assertIsNone(known.get(two, "text", False))
             # What was found stays found; what was not is looked for by other tests.
-            known = systematic.Memory(path, True, "other tests")
+            known = systematic.Memory(path, True, False, "other tests")
             self.assertEqual(known.get(one, "text", True), ["test"])
             self.assertIsNone(known.get(two, "text", True))
-            self.assertIsNone(systematic.Memory(path, False, "tests").get(one, "text", True))
+            # A part is looked at again; what is known of all the others stays.
+            known = systematic.Memory(path, False, True, "tests")
+            self.assertIsNone(known.get(one, "text", True))
+            self.assertGreater(path.stat().st_size, 0)
+            self.assertIsNone(systematic.Memory(path, False, False, "tests").get(one, "text", True))
 
 
 if __name__ == "__main__":

@@ -79,7 +79,8 @@ ok 1 - r01_some
 ok 2 - r01_all
 # r01_few: 10 of 100 allocations, each in a run of its own; 7 in one
 ok 3 - r01_few
-# injected 43"""
+# injected 43
+# checked 40"""
 
         def stage(run):
             """Reads a log."""
@@ -88,7 +89,7 @@ ok 3 - r01_few
         _, said, results = self.prove({"faults": stage})
         self.assertEqual(results["requirements"][0]["tests"],
                          ["faults r01_all", "faults r01_few", "faults r01_some"])
-        self.assertEqual(results["injected_failures"], 43)
+        self.assertEqual((results["injected_failures"], results["checked_failures"]), (43, 40))
         self.assertRegex(said, r"of long tests, left out +92\n")
 
     def test_result_is_none(self):
