@@ -62,11 +62,10 @@
  * anon_vma_is_lazy() looks at stay meaningful for those who come late by a stale
  * folio->mapping, look, find that the folio has changed, and leave.
  */
+#include <linux/init.h>
 #include <linux/interval_tree_generic.h>
 #include "anon_vma_lazy_internal.h"
 
-const size_t lazy_anon_vma_size = sizeof(struct lazy_anon_vma);
-const size_t lazy_anon_vma_chain_size = sizeof(struct lazy_anon_vma_chain);
 struct kmem_cache *lazy_anon_vma_cachep;
 struct kmem_cache *lazy_anon_vma_chain_cachep;
 
@@ -186,7 +185,7 @@ static void lazy_anon_vma_ctor(void *data)
  *
  * Context: once, before the first mm.
  */
-void lazy_anon_vma_init(void)
+void __init lazy_anon_vma_init(void)
 {
 	const unsigned int flags = SLAB_PANIC | SLAB_ACCOUNT;
 	/* A lockless walk may ask a VMA that is about to lose its entry for its base. */
@@ -615,21 +614,6 @@ bool lazy_anon_vma_mergeable(struct vm_area_struct *vma, const struct anon_vma_n
 		own.displacement == other->displacement;
 }
 
-/**
- * lazy_anon_vma_may_start_at - may a VMA be extended downwards?
- * @vma: mmap_lock held for write, the VMA write-locked
- * @address: its new start
- *
- * False if a page there would be numbered below 0. For an anonymous VMA that is a
- * question of vm_pgoff, which hosts ask; for a file mapping only its base knows.
- */
-bool lazy_anon_vma_may_start_at(struct vm_area_struct *vma, unsigned long address)
-{
-	struct anon_vma_numbering own = anon_vma_numbering(vma, vma->vm_start, vma->vm_pgoff);
-
-	return !anon_vma_tree_is_lazy(own.tree) || lazy_no_underflow(address, own.displacement);
-}
-
 /* -- fork and exit ------------------------------------------------------------ */
 
 /**
@@ -677,7 +661,8 @@ int lazy_anon_vma_fork_mm(struct mm_struct *mm, struct mm_struct *oldmm)
 	child->top = parent->top;
 	child->depth = parent->depth + 1;
 	list_add_tail(&mm->anon_vma_node, &child->mms);
-	smp_store_release(&child->sole_mm, mm);	/* as in lazy_anon_vma_changed() */
+	if (IS_ENABLED(CONFIG_ANON_VMA_LOCKLESS))
+		smp_store_release(&child->sole_mm, mm);	/* as in lazy_anon_vma_changed() */
 	mm->anon_vma = &child->anon_vma;
 	spin_lock(&parent->top->tree_lock);
 	list_add_tail(&child->sibling, &parent->children);
@@ -756,7 +741,7 @@ void lazy_anon_vma_exit_mm(struct mm_struct *mm)
 /* -- VMAs that have left the VMA tree ------------------------------------------ */
 
 /* The first VMA of a batch that has pages. They are write-locked: their words stand still. */
-static struct vm_area_struct *lazy_batch_first(struct anon_vma_detached *batch)
+static noinline struct vm_area_struct *lazy_batch_find(struct anon_vma_detached *batch)
 {
 	MA_STATE(mas, batch->vmas, batch->start, batch->start);
 	struct vm_area_struct *vma;
@@ -774,8 +759,14 @@ static struct vm_area_struct *lazy_batch_first(struct anon_vma_detached *batch)
 	return vma;
 }
 
+/* As lazy_batch_find(); mostly it is the first, and the only one. */
+static inline struct vm_area_struct *lazy_batch_first(struct anon_vma_detached *batch)
+{
+	return batch->first->anon_vma ? batch->first : lazy_batch_find(batch);
+}
+
 /* Store mark(word) in every faulted VMA of the batch. rwsem held for write. */
-static void lazy_mark_batch(struct anon_vma_detached *batch,
+static noinline void lazy_mark_batch(struct anon_vma_detached *batch,
 			    anon_vma_tree_t (*mark)(anon_vma_tree_t tree))
 {
 	MA_STATE(mas, batch->vmas, batch->start, batch->start);
@@ -885,7 +876,10 @@ bool lazy_anon_vma_covers(struct anon_vma *owner, struct vm_area_struct *vma)
 	return false;
 }
 
-/* -- For checkers ------------------------------------------------------------------ */
+#ifdef CONFIG_ANON_VMA_CHECKERS
+
+const size_t lazy_anon_vma_size = sizeof(struct lazy_anon_vma);
+const size_t lazy_anon_vma_chain_size = sizeof(struct lazy_anon_vma_chain);
 
 struct anon_vma *lazy_anon_vma_parent(const struct anon_vma *anon_vma)
 {
@@ -953,3 +947,5 @@ bool lazy_anon_vma_is_valid(struct anon_vma *anon_vma)
 	}
 	return list_empty(&lazy->detached) && atomic_read(&anon_vma->refcount) == refs;
 }
+
+#endif /* CONFIG_ANON_VMA_CHECKERS */

@@ -112,35 +112,46 @@ static inline struct vm_area_struct *lazy_walk_lookup(struct anon_vma_walk *walk
 	return lazy_walk_lookup_range(walk, tree, mm, start, min(walk->high, limit - 1));
 }
 
+/* The next VMA of walk->mm by its tree, and a note of it. */
+static noinline struct vm_area_struct *lazy_walk_tree(struct anon_vma_walk *walk)
+{
+	struct mm_struct *mm = walk->mm;
+	struct vm_area_struct *vma;
+
+	vma = lazy_walk_lookup(walk, &mm->mm_mt, mm, mm->anon_vma_limit);
+	/*
+	 * One found for its address may be displaced, and is not for all walks. Release:
+	 * pairs with the acquire in lazy_walk_mm().
+	 */
+	if (vma && !walk->by_address)
+		smp_store_release(&to_lazy(walk->at)->hint, vma);
+	return vma;
+}
+
 /*
  * The next VMA of walk->mm. Pages that lie next to each other tend to be asked for one
  * after the other, so the VMA found last is tried first: that saves most lookups. As it
  * was accepted since the rwsem was last held for write, it still would be.
  */
-static inline struct vm_area_struct *lazy_walk_mm(struct anon_vma_walk *walk)
+static __always_inline struct vm_area_struct *lazy_walk_mm(struct anon_vma_walk *walk)
 {
 	struct lazy_anon_vma *lazy = to_lazy(walk->at);
-	struct mm_struct *mm = walk->mm;
-	unsigned long start = max(walk->low, walk->next_address);
+	unsigned long start = walk->next_address;
 	struct vm_area_struct *vma;
 
 	if (start > walk->high)
 		return NULL;
 	/*
-	 * Acquire: pairs with the release below. Who stored it had found it in the VMA
-	 * tree, and so saw its fields set.
+	 * Acquire: pairs with the release in lazy_walk_tree(). Who stored it had found
+	 * it in the VMA tree, and so saw its fields set.
 	 */
 	vma = smp_load_acquire(&lazy->hint);
-	if (vma && vma->vm_mm == mm && start >= vma->vm_start && start < vma->vm_end) {
+	if (vma && vma->vm_mm == walk->mm && start >= vma->vm_start && start < vma->vm_end) {
 		walk->next_address = vma->vm_end;
 		walk->address = start;
 		return vma;
 	}
-	vma = lazy_walk_lookup(walk, &mm->mm_mt, mm, mm->anon_vma_limit);
-	/* One found for its address may be displaced, and is not for all walks. */
-	if (vma && !walk->by_address)
-		smp_store_release(&lazy->hint, vma);	/* pairs with the acquire above */
-	return vma;
+	return lazy_walk_tree(walk);
 }
 
 static struct vm_area_struct *lazy_walk_chain(struct anon_vma_walk *walk)
@@ -160,14 +171,15 @@ static struct vm_area_struct *lazy_walk_chain(struct anon_vma_walk *walk)
 }
 
 /*
- * The first of a list of siblings, from @pos on, whose lock is to be had. tree_lock
+ * Look for the first of a list of siblings, from @pos on, whose lock is to be had. tree_lock
  * held: none of them is unlinked meanwhile. One that was locked here stays linked until
  * it is unlocked, whatever becomes of its count, as lazy_anon_vma_release() unlinks with
  * the lock held for write. One that a writer holds, or waits for, is pinned instead, and
- * walk->wait set; a walk that only tries locks ends there, contended.
+ * walk->wait set; a walk that only tries locks ends there, contended. Returns true when
+ * the search is over.
  */
-static __always_inline struct lazy_anon_vma *
-lazy_lock_from(struct anon_vma_walk *walk, struct list_head *head, struct list_head *pos)
+static __always_inline bool lazy_lock_from(struct anon_vma_walk *walk, struct list_head *head,
+					   struct list_head *pos, struct lazy_anon_vma **found)
 {
 	struct lazy_anon_vma *lazy;
 
@@ -176,18 +188,34 @@ lazy_lock_from(struct anon_vma_walk *walk, struct list_head *head, struct list_h
 		/* With a count of zero it has nothing left, and is about to unlink itself. */
 		if (!atomic_read(&lazy->anon_vma.refcount))
 			continue;
-		if (anon_vma_trylock_read(&lazy->anon_vma))
-			return lazy;
+		if (down_read_trylock(&lazy->anon_vma.rwsem)) {
+			*found = lazy;
+			return true;
+		}
 		if (walk->try_lock) {
 			walk->contended = true;
-			return NULL;
+			return true;
 		}
 		if (atomic_inc_not_zero(&lazy->anon_vma.refcount)) {
 			walk->wait = true;
-			return lazy;
+			*found = lazy;
+			return true;
 		}
 	}
-	return NULL;
+	return false;
+}
+
+/*
+ * The first child of @lazy, as lazy_lock_from() finds it, or NULL. Most have none: not
+ * inline, which makes the step from sibling to sibling shorter.
+ */
+static noinline struct lazy_anon_vma *lazy_lock_child(struct anon_vma_walk *walk,
+						      struct lazy_anon_vma *lazy)
+{
+	struct lazy_anon_vma *child = NULL;
+
+	lazy_lock_from(walk, &lazy->children, lazy->children.next, &child);
+	return child;
 }
 
 /*
@@ -198,7 +226,8 @@ lazy_lock_from(struct anon_vma_walk *walk, struct list_head *head, struct list_h
 static struct lazy_anon_vma *lazy_next(struct anon_vma_walk *walk, struct lazy_anon_vma *start,
 				       struct lazy_anon_vma *lazy)
 {
-	struct lazy_anon_vma *next;
+	struct lazy_anon_vma *next = NULL;
+	bool over = false;
 
 	/*
 	 * A leaf that is its own subtree, the usual case, needs no lock. Order
@@ -212,9 +241,12 @@ static struct lazy_anon_vma *lazy_next(struct anon_vma_walk *walk, struct lazy_a
 		return NULL;
 
 	spin_lock(&start->top->tree_lock);
-	next = lazy_lock_from(walk, &lazy->children, lazy->children.next);
-	for (; !next && !walk->contended && lazy != start; lazy = lazy->parent)
-		next = lazy_lock_from(walk, &lazy->parent->children, lazy->sibling.next);
+	if (!list_empty(&lazy->children)) {
+		next = lazy_lock_child(walk, lazy);
+		over = next || walk->contended;
+	}
+	for (; !over && lazy != start; lazy = lazy->parent)
+		over = lazy_lock_from(walk, &lazy->parent->children, lazy->sibling.next, &next);
 	spin_unlock(&start->top->tree_lock);
 	return next;
 }
@@ -225,7 +257,7 @@ static void lazy_walk_enter(struct anon_vma_walk *walk, struct anon_vma *anon_vm
 
 	walk->at = anon_vma;
 	walk->mm = list_first_entry_or_null(&lazy->mms, struct mm_struct, anon_vma_node);
-	walk->next_address = 0;
+	walk->next_address = walk->low;
 	walk->stage = LAZY_WALK_TREE;
 }
 
@@ -234,7 +266,7 @@ static __always_inline void lazy_walk_leave(struct anon_vma_walk *walk)
 {
 	if (walk->at == walk->owner)
 		return;
-	anon_vma_unlock_read(walk->at);
+	up_read(&walk->at->rwsem);
 	if (walk->pinned) {
 		walk->pinned = false;
 		put_anon_vma(walk->at);
@@ -287,7 +319,7 @@ static struct anon_vma_detached *lazy_walk_batch(struct anon_vma_walk *walk, str
 }
 
 /* Displaced VMAs of walk->at, and those on their way out: what most have none of. */
-static struct vm_area_struct *lazy_walk_others(struct anon_vma_walk *walk)
+static noinline struct vm_area_struct *lazy_walk_others(struct anon_vma_walk *walk)
 {
 	struct vm_area_struct *vma;
 
@@ -332,21 +364,26 @@ struct vm_area_struct *lazy_anon_vma_walk_next(struct anon_vma_walk *walk)
 {
 	struct vm_area_struct *vma;
 
-	if (walk->stage == LAZY_WALK_START) {
-		lazy_walk_start(walk);
-		lazy_walk_enter(walk, walk->owner);
-	} else if (walk->stage == LAZY_WALK_DONE) {
-		return NULL;
+	/* With an mm to look into it has started, and is not done. */
+	if (!walk->mm) {
+		if (walk->stage == LAZY_WALK_START) {
+			lazy_walk_start(walk);
+			lazy_walk_enter(walk, walk->owner);
+		} else if (walk->stage == LAZY_WALK_DONE) {
+			return NULL;
+		}
 	}
 	do {
 		while (walk->mm) {
 			vma = lazy_walk_mm(walk);
 			if (vma)
 				return vma;
-			walk->mm = list_is_last(&walk->mm->anon_vma_node,
-						&to_lazy(walk->at)->mms) ? NULL :
-				   list_next_entry(walk->mm, anon_vma_node);
-			walk->next_address = 0;
+			if (list_is_last(&walk->mm->anon_vma_node, &to_lazy(walk->at)->mms)) {
+				walk->mm = NULL;
+				break;
+			}
+			walk->mm = list_next_entry(walk->mm, anon_vma_node);
+			walk->next_address = walk->low;
 		}
 		if (unlikely(lazy_has_others(walk->at))) {
 			vma = lazy_walk_others(walk);

@@ -13,7 +13,7 @@
  * dependency after it. That is a chain over three processors: litmus hint-publish.
  *
  * Stands for:
- *	core/anon_vma_lazy_walk.c: lazy_walk_mm()
+ *	core/anon_vma_lazy_walk.c: lazy_walk_mm(), lazy_walk_tree()
  *	core/anon_vma_lazy.c: lazy_anon_vma_changed()
  *	core/include/linux/anon_vma_tree.h: anon_vma_tree_unlock_write()
  */
@@ -60,7 +60,7 @@ proctype mutate(byte n)
 	freed[n] = true
 }
 
-/* lazy_walk_mm() */
+/* lazy_walk_mm(), lazy_walk_tree() */
 inline look_for(page, m)
 {
 	vma = hint;

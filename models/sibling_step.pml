@@ -16,8 +16,8 @@
  *
  * Stands for:
  *	core/anon_vma_lazy.c: lazy_anon_vma_release(), lazy_anon_vma_exit_mm()
- *	core/anon_vma_lazy_walk.c: lazy_lock_from(), lazy_next(), lazy_walk_leave(),
- *		lazy_walk_step(), lazy_walk_wait()
+ *	core/anon_vma_lazy_walk.c: lazy_lock_from(), lazy_lock_child(), lazy_next(),
+ *		lazy_walk_leave(), lazy_walk_step(), lazy_walk_wait()
  *	core/rmap_walk.c: anon_vma_walk_end()
  */
 #include "primitives.h"

@@ -30,8 +30,10 @@ static int unmap_collect(struct vma_unmap *unmap, struct vm_area_struct *vma)
 		return -ENOMEM;
 	vma_mark_detached(vma, true);
 	unmap->nr++;
-	if (unmap->nr == 1)
+	if (unmap->nr == 1) {
 		unmap->batch.start = vma->vm_start;
+		unmap->batch.first = vma;
+	}
 	unmap->batch.end = vma->vm_end;
 	return 0;
 }

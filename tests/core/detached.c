@@ -12,17 +12,29 @@ struct detached {
 	struct mm_struct *mm;
 };
 
-/* mmap_lock is held for write. */
-static void take_out_locked(struct detached *detached, struct vm_area_struct *vma)
+static void begin_batch(struct detached *detached, struct vm_area_struct *first)
+{
+	detached->mm = first->vm_mm;
+	mt_init(&detached->vmas);
+	detached->batch = (struct anon_vma_detached) {
+		.start = first->vm_start, .first = first, .vmas = &detached->vmas };
+}
+
+/* mmap_lock is held for write; by address. */
+static void add_to_batch(struct detached *detached, struct vm_area_struct *vma)
 {
 	MA_STATE(mas, &detached->vmas, vma->vm_start, vma->vm_end - 1);
 
-	detached->mm = vma->vm_mm;
-	mt_init(&detached->vmas);
-	detached->batch = (struct anon_vma_detached) {
-		.start = vma->vm_start, .end = vma->vm_end, .vmas = &detached->vmas };
+	detached->batch.end = vma->vm_end;
 	vma_start_write(vma);
 	assert_int_equal(mas_store_gfp(&mas, vma, GFP_KERNEL), 0);
+}
+
+/* mmap_lock is held for write. */
+static void take_out_locked(struct detached *detached, struct vm_area_struct *vma)
+{
+	begin_batch(detached, vma);
+	add_to_batch(detached, vma);
 	anon_vma_detach(vma->vm_mm, &detached->batch);
 }
 
@@ -155,6 +167,42 @@ static void detach_of_unfaulted(void **state)
 	anon_vma_unlock_write(mm->anon_vma);
 	put_back(&detached);
 	assert_int_equal(vma->anon_vma, 0);
+}
+
+/* Of three VMAs two have pages, and the first has none. */
+static void detach_after_unfaulted(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t);
+	struct vm_area_struct *vma[3];
+	struct detached detached;
+	uint64_t at;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		at = BASE + 2 * i * PG;
+		t_map(mm, at, 1);
+		if (i)
+			t_write(mm, at, 1, 100 * i);
+		vma[i] = vma_at(mm, at);
+	}
+	mmap_write_lock(mm);
+	begin_batch(&detached, vma[0]);
+	for (i = 0; i < 3; i++)
+		add_to_batch(&detached, vma[i]);
+	anon_vma_detach(mm, &detached.batch);
+	assert_int_equal(vma[0]->anon_vma, 0);
+	for (i = 0; i < 3; i++)
+		store_vma(vma[i], NULL);
+	for (i = 1; i < 3; i++) {
+		assert_true(anon_vma_tree_detached(vma[i]->anon_vma));
+		assert_int_equal(walk_address(mm->anon_vma, BASE + 2 * i * PG, vma[i]), 1);
+	}
+	for (i = 0; i < 3; i++)
+		store_vma(vma[i], vma[i]);
+	put_back(&detached);
+	for (i = 1; i < 3; i++)
+		assert_int_equal(walk(folio_at(mm, BASE + 2 * i * PG)).nr, 1);
 }
 
 /*
@@ -331,6 +379,7 @@ const struct CMUnitTest detached_tests[] = {
 	UM_TEST_LAZY(detached_is_found_once),
 	UM_TEST_LAZY(detach_done_is_not_found),
 	UM_TEST_LAZY(detach_of_unfaulted),
+	UM_TEST_LAZY(detach_after_unfaulted),
 	UM_TEST_QUIET_ON(r39_two_batches_of_one_owner, "lazy"),
 	UM_TEST_LAZY(unlinked_unseen),
 	UM_TEST_QUIET_ON(mutators_wait_for_walks, "lazy"),

@@ -205,17 +205,6 @@ static bool mergeable(struct vm_area_struct *vma, anon_vma_tree_t tree, unsigned
 	return may;
 }
 
-static bool may_start_at(struct vm_area_struct *vma, unsigned long address)
-{
-	bool may;
-
-	mmap_write_lock(vma->vm_mm);
-	vma_start_write(vma);
-	may = lazy_anon_vma_may_start_at(vma, address);
-	mmap_write_unlock(vma->vm_mm);
-	return may;
-}
-
 static void mergeable_numbering(void **state)
 {
 	struct t *t = *state;
@@ -257,11 +246,6 @@ static void mergeable_numbering(void **state)
 	assert_true(mergeable(fresh, tree, BASE, -(BASE / PG + 64)));
 	assert_false(mergeable(fresh, tree, BASE, -(BASE / PG + 65)));
 	assert_true(mergeable(fresh, tree, BASE, 1000));
-
-	assert_true(may_start_at(fresh, 0));
-	assert_true(may_start_at(in_place, 0));
-	assert_true(may_start_at(moved, away * PG));
-	assert_false(may_start_at(moved, (away - 1) * PG));
 }
 
 const struct CMUnitTest words_tests[] = {

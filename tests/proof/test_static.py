@@ -16,8 +16,9 @@ import re
 import sys
 
 # Lines added to, and removed from, files that Linux has, by all patches together. Raise it
-# only with a reason: the smaller, the easier to read.
-MAX_ADDED = 660
+# only with a reason: the smaller, the easier to read. (From 660: that VMAs which are all
+# in place may merge is seen without a call, 2 % of an mprotect that splits and merges.)
+MAX_ADDED = 680
 MAX_REMOVED = 330
 
 ARCHITECTURES = ("alpha arc arm arm64 csky hexagon loongarch m68k microblaze mips nios2 "

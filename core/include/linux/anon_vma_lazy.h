@@ -27,6 +27,7 @@ struct anon_vma_numbering {
  * @node: in the anon_vma's list; its rwsem
  * @start: lowest address of the VMAs in @vmas
  * @end: highest, exclusive
+ * @first: the lowest of them
  * @vmas: the VMAs, by address
  *
  * Filled in by whoever takes VMAs out of an mm's tree, on its own stack, before
@@ -35,6 +36,7 @@ struct anon_vma_numbering {
 struct anon_vma_detached {
 	struct list_head node;
 	unsigned long start, end;
+	struct vm_area_struct *first;
 	struct maple_tree *vmas;
 };
 
@@ -46,7 +48,6 @@ struct anon_vma_detached {
  */
 #define LAZY_ANON_VMA_MAX_DEPTH	16
 
-extern const size_t lazy_anon_vma_size, lazy_anon_vma_chain_size;
 extern struct kmem_cache *lazy_anon_vma_cachep, *lazy_anon_vma_chain_cachep;
 
 /*
@@ -72,7 +73,6 @@ struct anon_vma_chain *lazy_anon_vma_chain_alloc(void);
 void lazy_anon_vma_chain_free(struct anon_vma_chain *avc);
 void lazy_anon_vma_displace(struct vm_area_struct *vma, struct anon_vma_chain *avc);
 bool lazy_anon_vma_mergeable(struct vm_area_struct *vma, const struct anon_vma_numbering *other);
-bool lazy_anon_vma_may_start_at(struct vm_area_struct *vma, unsigned long address);
 
 void lazy_anon_vma_detach(struct mm_struct *mm, struct anon_vma_detached *batch);
 void lazy_anon_vma_reattach(struct mm_struct *mm, struct anon_vma_detached *batch);
@@ -94,10 +94,13 @@ static inline bool lazy_rmap_walk_lockless(struct folio *folio, struct rmap_walk
 
 pgoff_t lazy_displaced_pgoff(struct vm_area_struct *vma);
 
-/* For checkers; the caller keeps the world still. */
+#ifdef CONFIG_ANON_VMA_CHECKERS
+/* For tests and accounts; the caller keeps the world still. */
+extern const size_t lazy_anon_vma_size, lazy_anon_vma_chain_size;
 struct anon_vma *lazy_anon_vma_parent(const struct anon_vma *anon_vma);
 unsigned int lazy_anon_vma_depth(const struct anon_vma *anon_vma);
 bool lazy_anon_vma_is_valid(struct anon_vma *anon_vma);
+#endif
 
 /* As vma_anon_pgoff(), by a word that was read with acquire. */
 static inline pgoff_t __vma_anon_pgoff(struct vm_area_struct *vma, anon_vma_tree_t tree)

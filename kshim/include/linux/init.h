@@ -4,6 +4,8 @@
 /* Empty: whoever uses a part of core/ calls its init function. */
 #include <linux/compiler.h>
 
+#define __init
+
 #define early_initcall(fn)
 #define core_initcall(fn)
 #define subsys_initcall(fn)

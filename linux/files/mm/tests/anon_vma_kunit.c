@@ -605,29 +605,12 @@ static void no_number_below_zero(struct kunit *test)
 	struct vm_area_struct *low = plain_vma(test, mm, 0, 5);
 	struct vm_area_struct *middle = plain_vma(test, mm, 5, 3);
 	struct vm_area_struct *moved = anon_vma_at(test, mm, 8, 4, 3);
-	struct vm_area_struct *plain = plain_vma(test, mm, 16, 4);
 
 	fault(test, moved);
 	KUNIT_EXPECT_TRUE(test, fits(middle, moved));
 	KUNIT_EXPECT_TRUE(test, fits(moved, middle));
 	KUNIT_EXPECT_FALSE(test, fits(low, moved));
 	KUNIT_EXPECT_FALSE(test, fits(moved, low));
-
-	mmap_write_lock(mm);
-	vma_start_write(moved);
-	vma_start_write(plain);
-	KUNIT_EXPECT_TRUE(test, lazy_anon_vma_may_start_at(moved, page_address_of(6)));
-	KUNIT_EXPECT_TRUE(test, lazy_anon_vma_may_start_at(moved, page_address_of(5)));
-	KUNIT_EXPECT_FALSE(test, lazy_anon_vma_may_start_at(moved, page_address_of(4)));
-	KUNIT_EXPECT_FALSE(test, lazy_anon_vma_may_start_at(moved, 0));
-	/* In place, or without pages: down to address 0. */
-	KUNIT_EXPECT_TRUE(test, lazy_anon_vma_may_start_at(plain, 0));
-	mmap_write_unlock(mm);
-	fault(test, plain);
-	mmap_write_lock(mm);
-	vma_start_write(plain);
-	KUNIT_EXPECT_TRUE(test, lazy_anon_vma_may_start_at(plain, 0));
-	mmap_write_unlock(mm);
 }
 
 /* -- Split, move, unlink --------------------------------------------------- */
@@ -1194,6 +1177,7 @@ static int gather_and_detach(struct unmapping *u)
 {
 	unsigned int i;
 
+	u->batch.first = u->vma[0];
 	for (i = 0; i < u->nr; i++) {
 		MA_STATE(mas, &u->vmas, u->vma[i]->vm_start, u->vma[i]->vm_end - 1);
 		int error;
