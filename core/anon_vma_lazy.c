@@ -597,8 +597,8 @@ static bool lazy_no_underflow(unsigned long address, unsigned long displacement)
  * loses its owner in any case: all VMAs of an mm have one anon_vma.
  *
  * Context: mmap_lock held for write. A fault under a VMA lock may still give an
- * unfaulted VMA its own numbering, so ask again once all VMAs involved are
- * write-locked.
+ * unfaulted VMA its own numbering, so unless both have pages ask again once all
+ * VMAs involved are write-locked.
  */
 bool lazy_anon_vma_mergeable(struct vm_area_struct *vma, const struct anon_vma_numbering *other)
 {
@@ -740,22 +740,29 @@ void lazy_anon_vma_exit_mm(struct mm_struct *mm)
 
 /* -- VMAs that have left the VMA tree ------------------------------------------ */
 
+/* Is the tree keyed by address, or would walks not find a thing? Is ->first the lowest? */
+static inline bool lazy_batch_is_valid(struct anon_vma_detached *batch)
+{
+	MA_STATE(mas, batch->vmas, batch->start, batch->start);
+	bool valid;
+
+	rcu_read_lock();
+	valid = mas_find(&mas, batch->end - 1) == batch->first;
+	rcu_read_unlock();
+	return valid;
+}
+
 /* The first VMA of a batch that has pages. They are write-locked: their words stand still. */
 static noinline struct vm_area_struct *lazy_batch_find(struct anon_vma_detached *batch)
 {
 	MA_STATE(mas, batch->vmas, batch->start, batch->start);
 	struct vm_area_struct *vma;
-	bool any = false;
 
 	rcu_read_lock();
-	mas_for_each(&mas, vma, batch->end - 1) {
-		any = true;
+	mas_for_each(&mas, vma, batch->end - 1)
 		if (vma->anon_vma)
 			break;
-	}
 	rcu_read_unlock();
-	/* Else the tree is not keyed by address, and walks will not find a thing. */
-	VM_WARN_ON_ONCE(!any);
 	return vma;
 }
 
@@ -767,7 +774,7 @@ static inline struct vm_area_struct *lazy_batch_first(struct anon_vma_detached *
 
 /* Store mark(word) in every faulted VMA of the batch. rwsem held for write. */
 static noinline void lazy_mark_batch(struct anon_vma_detached *batch,
-			    anon_vma_tree_t (*mark)(anon_vma_tree_t tree))
+				     anon_vma_tree_t (*mark)(anon_vma_tree_t tree))
 {
 	MA_STATE(mas, batch->vmas, batch->start, batch->start);
 	struct vm_area_struct *vma;
@@ -795,6 +802,7 @@ void lazy_anon_vma_detach(struct mm_struct *mm, struct anon_vma_detached *batch)
 	struct anon_vma *anon_vma = READ_ONCE(mm->anon_vma);
 	struct vm_area_struct *first;
 
+	VM_WARN_ON_ONCE(!lazy_batch_is_valid(batch));
 	/* Without pages nobody looks for them: do not wait for walks. */
 	INIT_LIST_HEAD(&batch->node);
 	first = anon_vma ? lazy_batch_first(batch) : NULL;

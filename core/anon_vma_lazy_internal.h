@@ -12,7 +12,7 @@
  * struct lazy_anon_vma - what an anon_vma is in the lazy topology
  * @anon_vma: the part that everybody knows; ->root is always itself
  * @mms: mms served, normally one; more from LAZY_ANON_VMA_MAX_DEPTH on; rwsem
- * @sole_mm: for lockless walks: the one mm served, if its VMA tree is all there
+ * @sole_mm: for lockless walks, else unused: the one mm served, if its VMA tree is all there
  *	is to look at (no AVC, no detached VMA), else NULL. Follows from the other
  *	fields whenever the rwsem is not held for write. The mm is freed after a
  *	grace period

@@ -119,12 +119,9 @@ static noinline struct vm_area_struct *lazy_walk_tree(struct anon_vma_walk *walk
 	struct vm_area_struct *vma;
 
 	vma = lazy_walk_lookup(walk, &mm->mm_mt, mm, mm->anon_vma_limit);
-	/*
-	 * One found for its address may be displaced, and is not for all walks. Release:
-	 * pairs with the acquire in lazy_walk_mm().
-	 */
+	/* One found for its address may be displaced, and is not for all walks. */
 	if (vma && !walk->by_address)
-		smp_store_release(&to_lazy(walk->at)->hint, vma);
+		smp_store_release(&to_lazy(walk->at)->hint, vma); /* as in lazy_walk_mm() */
 	return vma;
 }
 
@@ -142,8 +139,8 @@ static __always_inline struct vm_area_struct *lazy_walk_mm(struct anon_vma_walk 
 	if (start > walk->high)
 		return NULL;
 	/*
-	 * Acquire: pairs with the release in lazy_walk_tree(). Who stored it had found
-	 * it in the VMA tree, and so saw its fields set.
+	 * Acquire: pairs with the release in lazy_walk_tree(). Who stores it has found
+	 * it in the VMA tree, and so sees its fields set.
 	 */
 	vma = smp_load_acquire(&lazy->hint);
 	if (vma && vma->vm_mm == walk->mm && start >= vma->vm_start && start < vma->vm_end) {

@@ -169,17 +169,15 @@ static void detach_of_unfaulted(void **state)
 	assert_int_equal(vma->anon_vma, 0);
 }
 
-/* Of three VMAs two have pages, and the first has none. */
-static void detach_after_unfaulted(void **state)
+/* Of @nr VMAs the first has no pages, and the others have. */
+static void detach_all_but_first_faulted(struct mm_struct *mm, int nr)
 {
-	struct t *t = *state;
-	struct mm_struct *mm = t_mm(t);
 	struct vm_area_struct *vma[3];
 	struct detached detached;
 	uint64_t at;
 	int i;
 
-	for (i = 0; i < 3; i++) {
+	for (i = 0; i < nr; i++) {
 		at = BASE + 2 * i * PG;
 		t_map(mm, at, 1);
 		if (i)
@@ -188,21 +186,31 @@ static void detach_after_unfaulted(void **state)
 	}
 	mmap_write_lock(mm);
 	begin_batch(&detached, vma[0]);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < nr; i++)
 		add_to_batch(&detached, vma[i]);
 	anon_vma_detach(mm, &detached.batch);
 	assert_int_equal(vma[0]->anon_vma, 0);
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < nr; i++)
 		store_vma(vma[i], NULL);
-	for (i = 1; i < 3; i++) {
+	for (i = 1; i < nr; i++) {
 		assert_true(anon_vma_tree_detached(vma[i]->anon_vma));
 		assert_int_equal(walk_address(mm->anon_vma, BASE + 2 * i * PG, vma[i]), 1);
 	}
-	for (i = 0; i < 3; i++)
+	for (i = 0; i < nr; i++)
 		store_vma(vma[i], vma[i]);
 	put_back(&detached);
-	for (i = 1; i < 3; i++)
+	for (i = 1; i < nr; i++)
 		assert_int_equal(walk(folio_at(mm, BASE + 2 * i * PG)).nr, 1);
+	t_unmap(mm, BASE, 2 * nr);
+}
+
+static void detach_after_unfaulted(void **state)
+{
+	struct t *t = *state;
+	struct mm_struct *mm = t_mm(t);
+
+	detach_all_but_first_faulted(mm, 3);
+	detach_all_but_first_faulted(mm, 2);
 }
 
 /*
